@@ -1,0 +1,52 @@
+"""The interpreter's own threads, also where eventlet or gevent replaced them.
+
+Both libraries monkey-patch ``_thread`` in place.  What runs a helper thread or guards two
+native threads from each other must be the real thing: a green lock shared between native
+threads loses wake-ups, a green "thread" blocked in a system call stops its hub.
+"""
+
+from __future__ import annotations
+
+import _thread
+import sys
+from _queue import Empty, SimpleQueue  # neither library replaces it, only queue.SimpleQueue
+from types import BuiltinFunctionType
+
+try:
+    from posix import read, write  # eventlet replaces those of os
+except ImportError:
+    from nt import read, write  # type: ignore[import-not-found, no-redef]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = [
+    "Empty",
+    "SimpleQueue",
+    "allocate_lock",
+    "get_ident",
+    "read",
+    "start_new_thread",
+    "write",
+]
+
+
+def _original(name: str) -> Any:
+    found = getattr(_thread, name)
+    if isinstance(found, BuiltinFunctionType):
+        return found
+    gevent_monkey = sys.modules.get("gevent.monkey")
+    if gevent_monkey is not None:
+        found = gevent_monkey.get_original("_thread", name)
+        if isinstance(found, BuiltinFunctionType):
+            return found
+    eventlet_patcher = sys.modules.get("eventlet.patcher")
+    if eventlet_patcher is not None:
+        found = getattr(eventlet_patcher.original("_thread"), name)
+    return found
+
+
+allocate_lock = _original("allocate_lock")
+get_ident = _original("get_ident")
+start_new_thread = _original("start_new_thread")

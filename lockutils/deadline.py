@@ -1,0 +1,40 @@
+"""One deadline for all the waits of one acquisition, on the waiter's own clock."""
+
+from __future__ import annotations
+
+import math
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def check_timeout(timeout: float | None, name: str = "timeout") -> float | None:
+    """Return ``timeout`` as seconds, ``None`` where it never ends.
+
+    :raises TypeError: if it is not a number
+    :raises ValueError: if it is negative or NaN
+    """
+    if timeout is None:
+        return None
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+        raise TypeError(f"{name} must be a number of seconds or None, not {timeout!r}")
+    if timeout < 0 or timeout != timeout:
+        raise ValueError(f"{name} must not be negative or NaN: {timeout!r}")
+    return None if timeout == math.inf else timeout
+
+
+class Deadline:
+    """When to give up.  Made once, at the start of the first wait."""
+
+    __slots__ = ("_at", "_clock")
+
+    def __init__(self, timeout: float | None, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._at = None if timeout is None else clock() + timeout
+
+    def left(self) -> float | None:
+        """Return the seconds left, 0.0 when the deadline has passed, ``None`` if there is none."""
+        if self._at is None:
+            return None
+        return max(0.0, self._at - self._clock())

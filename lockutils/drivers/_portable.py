@@ -1,0 +1,51 @@
+"""The file driver where there is no ``fcntl``: filelock does the locking, and we poll."""
+
+from __future__ import annotations
+
+import os
+
+from filelock import FileLock, Timeout
+
+from lockutils.errors import LockPathError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lockutils.directory import Directory
+    from lockutils.holder import Holder
+
+
+class PortableClaim:
+    """One contender for one lock file.  See :class:`lockutils.drivers.base.Claim`."""
+
+    __slots__ = ("_directory", "_lock", "resource")
+
+    can_block = False
+
+    def __init__(self, key: str, directory: Directory) -> None:
+        self._directory = directory
+        self.resource = os.fsdecode(directory.file_of(key))
+        self._lock = FileLock(self.resource, timeout=0, thread_local=False)
+
+    def try_acquire(self) -> bool:
+        try:
+            self._directory.make()
+            self._lock.acquire()
+        except Timeout:
+            return False
+        except LockPathError:
+            raise
+        except OSError as error:
+            raise LockPathError(error.errno, error.strerror, self.resource) from error
+        return True
+
+    def block(self) -> None:
+        raise NotImplementedError("a portable claim is polled")
+
+    def stand_aside(self) -> None:
+        """Nothing is held between two tries."""
+
+    def release(self) -> None:
+        self._lock.release()
+
+    def holder(self) -> Holder | None:
+        return None

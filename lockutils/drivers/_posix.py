@@ -1,0 +1,146 @@
+"""The system calls of the file driver, one function each, and no policy.
+
+A lock here is two locks on one descriptor.  ``flock`` meets filelock, portalocker and
+flock(1); a record lock on the whole file meets oslo.concurrency, fasteners and whoever else
+uses ``lockf``.  The record lock belongs to the open file description (``F_OFD_SETLK``,
+fcntl(2)) and not to the process: closing another descriptor of that file does not drop it.
+
+All of them raise :class:`OSError`; a call that a signal interrupts is repeated (PEP 475).
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import struct
+import sys
+from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, flock
+from fcntl import fcntl as _fcntl
+
+# not those of os, which eventlet replaces by ones that may switch to another greenthread
+from posix import close as close
+from posix import fstat as fstat
+from posix import open as _open
+from posix import stat as stat
+from stat import S_ISREG
+
+_FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # a FIFO in our place must not hang us
+_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
+_UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
+
+# Python has these names since 3.9 on Linux; elsewhere there may be no such lock.
+_SETLK: int | None = getattr(fcntl, "F_OFD_SETLK", 37 if sys.platform == "linux" else None)
+_SETLKW: int | None = getattr(fcntl, "F_OFD_SETLKW", 38 if sys.platform == "linux" else None)
+
+
+def _whole_file(kind: int) -> bytes:
+    """A ``struct flock`` of a 64-bit kernel: type, whence, start, length to the end, pid 0."""
+    return struct.pack("hhqqi4x", kind, os.SEEK_SET, 0, 0, 0)
+
+
+_WRITE = _whole_file(fcntl.F_WRLCK)
+_READ = _whole_file(fcntl.F_RDLCK)
+_UNLOCK = _whole_file(fcntl.F_UNLCK)
+
+
+def open_file(path: bytes) -> tuple[int, bool, bool]:
+    """Open a lock file, creating it where there is none; never truncate or follow a link.
+
+    An existing file is opened without ``O_CREAT``: in a sticky directory the kernel refuses
+    that flag for a file of somebody else (``fs.protected_regular``, proc(5)).
+
+    :return: the descriptor, whether it can be written to, whether the file is new
+    """
+    while True:
+        try:
+            return _open(path, _FLAGS | os.O_RDWR), True, False
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            if error.errno not in _NOT_WRITABLE:
+                raise
+            return _open(path, _FLAGS | os.O_RDONLY), False, False
+        try:
+            return _open(path, _FLAGS | os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666), True, True
+        except FileExistsError:
+            pass  # somebody was faster
+
+
+def lock_at_once(path: bytes) -> int:
+    """Open, lock twice and check, if all of it is as ordinary as it nearly always is.
+
+    :return: the descriptor; -1 if anything is out of the ordinary, with nothing held or open:
+        then the steps one by one tell what it is
+    """
+    try:
+        fd = _open(path, _FLAGS | os.O_RDWR)
+    except OSError:
+        return -1
+    try:
+        flock(fd, LOCK_EX | LOCK_NB)
+        _fcntl(fd, _SETLK, _WRITE)  # type: ignore[arg-type]
+        if is_ordinary(fstat(fd)):
+            return fd
+    except (OSError, TypeError):  # TypeError: there is no such call here
+        pass
+    except BaseException:
+        close(fd)
+        raise
+    close(fd)
+    return -1
+
+
+def is_ordinary(status: os.stat_result) -> bool:
+    """Whether a locked file can be taken for the one at its path without looking there.
+
+    Who removes or replaces a lock file does so while he holds it, and then it has no link
+    left.  He may have moved it away between our open and our lock; a look at the path would
+    not help, since he can as well do so right after it.
+    """
+    return status.st_nlink == 1 and S_ISREG(status.st_mode)
+
+
+def unsupported(error: OSError) -> bool:
+    """Whether ``error`` may mean that the file system does not have this kind of lock."""
+    return error.errno in _UNSUPPORTED
+
+
+def flock_try(fd: int) -> bool:
+    try:
+        flock(fd, LOCK_EX | LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def flock_wait(fd: int) -> None:
+    flock(fd, LOCK_EX)
+
+
+def flock_unlock(fd: int) -> None:
+    flock(fd, LOCK_UN)
+
+
+def record_try(fd: int, writable: bool) -> bool:
+    """A read lock where the descriptor allows no other: it still excludes every writer."""
+    if _SETLK is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    try:
+        _fcntl(fd, _SETLK, _WRITE if writable else _READ)
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.EACCES):
+            return False
+        raise
+    return True
+
+
+def record_wait(fd: int, writable: bool) -> None:
+    if _SETLKW is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    _fcntl(fd, _SETLKW, _WRITE if writable else _READ)
+
+
+def record_unlock(fd: int) -> None:
+    if _SETLK is not None:
+        _fcntl(fd, _SETLK, _UNLOCK)

@@ -1,0 +1,57 @@
+"""The typed errors of lockutils."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lockutils.holder import Holder
+
+
+class AcquireLockFailedException(Exception):
+    """The lock was not acquired: somebody else holds it.
+
+    Nothing is held when this is raised.
+
+    :ivar lock_name: the name that was asked for
+    :ivar waited: how long the caller waited, in seconds
+    :ivar holder: who holds the lock, or ``None`` where that is not known
+    """
+
+    def __init__(
+        self, lock_name: object, waited: float = 0.0, holder: Holder | None = None
+    ) -> None:
+        super().__init__(lock_name, waited, holder)
+        self.lock_name = lock_name
+        self.waited = waited
+        self.holder = holder
+
+    @property
+    def message(self) -> str:
+        """What happened, in one line: the name is quoted so that it cannot break it."""
+        text = f"Failed to acquire the lock {self.lock_name!r}"
+        if self.waited:
+            text += f" after {self.waited:.3f} s"
+        if self.holder is not None:
+            text += f", held by {self.holder}"
+        return text
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class LockTimeout(AcquireLockFailedException, TimeoutError):
+    """The time-out ran out before the lock was free."""
+
+
+class DeadlockError(RuntimeError):
+    """The caller would wait for itself, for ever: it was refused at once.
+
+    Nothing that the caller held before has changed.
+    """
+
+
+class LockPathError(OSError):
+    """The lock directory or a lock file cannot be used.
+
+    ``errno``, ``strerror`` and ``filename`` say why, as in any :class:`OSError`.
+    """

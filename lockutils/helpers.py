@@ -1,0 +1,74 @@
+"""Native threads that sleep in system calls for waiters who must not.
+
+A waiter with a time-out, in a greenthread or in a task cannot call what blocks in the kernel
+and cannot be called back.  A helper thread does it in its place.  Helpers are few, are used
+again, and end when they have been idle for a while.
+"""
+
+from __future__ import annotations
+
+import os
+
+from lockutils._native import Empty, SimpleQueue, start_new_thread
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: at most so many at once: as many keys as one process can wait for without polling
+LIMIT = 64
+_IDLE_SECONDS = 10.0
+
+_idle: list[SimpleQueue[Callable[[], None]]] = []
+_running: set[int] = set()
+
+
+class NoHelper(Exception):
+    """All helpers are busy, or the system has no thread for another one."""
+
+
+def run(errand: Callable[[], None]) -> None:
+    """Have a helper call ``errand``, which must not raise.
+
+    :raises NoHelper: if there is none to be had; nothing has been called then
+    """
+    try:
+        inbox = _idle.pop()
+    except IndexError:
+        inbox = SimpleQueue()
+        if len(_running) >= LIMIT:
+            raise NoHelper from None
+        _running.add(id(inbox))
+        try:
+            start_new_thread(_serve, (inbox,))
+        except RuntimeError:  # "can't start new thread": a limit, or the interpreter is ending
+            _running.discard(id(inbox))
+            raise NoHelper from None
+    inbox.put(errand)
+
+
+def _serve(inbox: SimpleQueue[Callable[[], None]]) -> None:
+    try:
+        while True:
+            try:
+                errand = inbox.get(True, _IDLE_SECONDS)
+            except Empty:
+                try:
+                    _idle.remove(inbox)
+                except ValueError:  # just taken by somebody: the errand is on its way
+                    continue
+                return
+            errand()
+            del errand
+            _idle.append(inbox)
+    finally:
+        _running.discard(id(inbox))
+
+
+def _after_fork_in_child() -> None:
+    _idle.clear()
+    _running.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

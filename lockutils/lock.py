@@ -1,0 +1,297 @@
+"""The way of a lock: name, key, in-process turn, claim outside, held; and the same way back."""
+
+from __future__ import annotations
+
+import os
+import sys
+from time import monotonic
+
+from lockutils import config
+from lockutils.deadline import Deadline, check_timeout
+from lockutils.drivers import file_claim
+from lockutils.errors import AcquireLockFailedException, DeadlockError, LockTimeout
+from lockutils.holder import Holder
+from lockutils.naming import key_of
+from lockutils.parking import blocking_parker, task_checkpoint, task_parker
+from lockutils.parking.base import run
+from lockutils.registry import Registry
+from lockutils.turns import Turn
+from lockutils.waiting import wait_for
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from lockutils.config import StrPath
+    from lockutils.directory import Directory
+    from lockutils.parking.base import Parker
+    from lockutils.turns import TurnQueue
+
+_default_registry = Registry()
+
+
+class Lock:
+    """A handle of a named lock.  Made by :func:`lock`; holds nothing until it acquires.
+
+    All handles of one name exclude each other, and so do the threads, greenthreads and tasks
+    that share one handle.  Whoever has the handle may release it, also from another thread.
+    A handle that is dropped while it holds lets go.
+    """
+
+    __slots__ = ("_directory", "_key", "_limit", "_queue", "_turn", "name")
+
+    def __init__(
+        self,
+        name: str,
+        key: str,
+        queue: TurnQueue,
+        directory: Directory | None = None,
+        limit: float | None = None,
+    ) -> None:
+        #: the name as it was asked for
+        self.name = name
+        self._key = key
+        self._queue = queue
+        #: of the lock file; None if the lock is of this process alone
+        self._directory = directory
+        #: how long to wait, in seconds: 0 tries once, None waits for ever
+        self._limit = limit
+        #: the turn of the holder, if this handle holds
+        self._turn: Turn | None = None
+
+    def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
+        """Acquire the lock; a wait blocks the calling thread or greenthread.
+
+        :param blocking: ``False`` tries once
+        :param timeout: in seconds; ``None`` is as :func:`lock` was told
+        :return: whether the lock is held now
+        :raises DeadlockError: if the caller would wait for itself for ever
+        :raises LockPathError: if the lock file cannot be used
+        :raises ValueError: if ``timeout`` is negative or NaN, or comes with ``blocking=False``
+        """
+        return self._acquire(self._limit_of(blocking, timeout))
+
+    async def async_acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
+        """Acquire the lock; a wait suspends the calling task.  As :meth:`acquire` otherwise."""
+        return await self._acquire_in_task(self._limit_of(blocking, timeout))
+
+    def release(self) -> None:
+        """Let go of the lock and wake the next in line.
+
+        :raises RuntimeError: if this handle does not hold it, or a parent process does
+        """
+        turn = self._turn
+        if turn is None:
+            raise RuntimeError(f"the lock {self.name!r} is released, but not held")
+        self._turn = None
+        if not self._let_go(turn):
+            raise RuntimeError(f"the lock {self.name!r} was acquired before a fork by the parent")
+
+    async def async_release(self) -> None:
+        """Let go of the lock, as :meth:`release`; never waits."""
+        self.release()
+
+    def __enter__(self) -> Lock:
+        """Acquire the lock.
+
+        :raises AcquireLockFailedException: if it is held by somebody else and ``blocking``
+            is false
+        :raises LockTimeout: if the time-out ran out
+        """
+        start = monotonic()
+        if not self._acquire(self._limit):
+            raise self._failure(monotonic() - start)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        turn = self._turn
+        if turn is None:
+            raise RuntimeError(f"the lock {self.name!r} is released, but not held")
+        self._turn = None
+        self._let_go(turn)
+
+    async def __aenter__(self) -> Lock:
+        start = monotonic()
+        if not await self._acquire_in_task(self._limit):
+            raise self._failure(monotonic() - start)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+    def __del__(self) -> None:
+        # An exception that a signal handler raises can keep __exit__ from being entered.
+        turn = self._turn
+        if turn is not None:
+            self._turn = None
+            self._let_go(turn)
+
+    def __repr__(self) -> str:
+        where = "" if self._directory is None else f" in {os.fsdecode(self._directory.path)}"
+        state = "free" if self._turn is None else "held"
+        return f"<{type(self).__name__} {self.name!r}{where}, {state}>"
+
+    # --- the steps
+
+    def _acquire(self, limit: float | None) -> bool:
+        turn = Turn()
+        try:
+            if self._try(turn) or run(self._wait(turn, limit, by_task=False)):
+                self._turn = turn
+                return True
+            self._let_go(turn)
+            return False
+        except BaseException:
+            self._let_go(turn)
+            raise
+
+    async def _acquire_in_task(self, limit: float | None) -> bool:
+        await task_checkpoint()
+        turn = Turn()
+        try:
+            if self._try(turn) or await self._wait(turn, limit, by_task=True):
+                self._turn = turn
+                return True
+            self._let_go(turn)
+            return False
+        except BaseException:
+            self._let_go(turn)
+            raise
+
+    def _try(self, turn: Turn) -> bool:
+        """Enter the queue; hold the lock at once if nobody else has it."""
+        queue = self._queue
+        queue.append(turn)
+        return queue[0] is turn and (self._directory is None or self._try_outside(turn))
+
+    def _try_outside(self, turn: Turn) -> bool:
+        assert self._directory is not None
+        turn.claim = file_claim(self._key, self._directory)
+        return turn.claim.try_acquire()
+
+    async def _wait(self, turn: Turn, limit: float | None, *, by_task: bool) -> bool:
+        """Go on where :meth:`_try` had to stop; ``False`` when the time is up."""
+        if limit == 0:
+            return False
+        waiter: Parker = task_parker() if by_task else blocking_parker()
+        deadline = Deadline(limit, waiter.clock)
+        queue = self._queue
+        if limit is None and queue.waits_for_itself(turn, by_task=by_task):
+            raise DeadlockError(f"the caller holds {self.name!r}, and would wait for itself")
+        if not await queue.wait_for(turn, waiter, deadline):
+            return False
+        if self._directory is None or (turn.claim is None and self._try_outside(turn)):
+            return True
+        claim = turn.claim
+        assert claim is not None
+        held = await wait_for(claim, waiter, deadline)
+        if held is None:
+            return False
+        if held is not claim:
+            turn.claim = held
+            claim.release()
+        return True
+
+    def _let_go(self, turn: Turn) -> bool:
+        """Undo all steps of ``turn``, held or not; ``False`` if it was undone before."""
+        try:
+            return self._step_back(turn)
+        except BaseException:
+            self._step_back(turn)  # every step can be repeated, and none may be left out
+            raise
+
+    def _step_back(self, turn: Turn) -> bool:
+        if self._turn is turn:
+            self._turn = None
+        try:
+            if turn.claim is not None:
+                turn.claim.release()
+        finally:
+            was_in = self._queue.leave(turn)
+        return was_in
+
+    def _limit_of(self, blocking: bool, timeout: float | None) -> float | None:
+        if not blocking:
+            if timeout is not None:
+                raise ValueError(f"blocking=False does not wait, not for timeout={timeout!r} either")
+            return 0
+        return self._limit if timeout is None else check_timeout(timeout)
+
+    def _failure(self, waited: float) -> AcquireLockFailedException:
+        if self._limit == 0:
+            return AcquireLockFailedException(self.name, 0.0, self._holder())
+        return LockTimeout(self.name, waited, self._holder())
+
+    def _holder(self) -> Holder | None:
+        if self._directory is not None:
+            holder = file_claim(self._key, self._directory).holder()
+            if holder is not None:
+                return holder
+        try:
+            thread = self._queue[0].thread
+        except IndexError:
+            return None
+        return Holder(os.getpid(), f"thread {_thread_name(thread)}")
+
+
+def _thread_name(ident: int) -> str:
+    threading = sys.modules.get("threading")
+    for thread in () if threading is None else threading.enumerate():
+        if thread.ident == ident:
+            return str(thread.name)
+    return str(ident)
+
+
+def lock(
+    name: str,
+    lock_file_prefix: str | None = None,
+    external: bool = False,
+    lock_path: StrPath | None = None,
+    do_log: bool = True,
+    semaphores: Registry | None = None,
+    delay: float = 0.01,
+    fair: bool = False,
+    blocking: bool = True,
+    *,
+    timeout: float | None = None,
+) -> Lock:
+    """Return a handle of the lock ``name``; acquires nothing yet.
+
+    Use it by ``with`` or ``async with``, or by its methods.  A lock excludes every native
+    thread, greenthread and task of this process that asks for the same name.
+
+    :param name: any string
+    :param lock_file_prefix: put before the name, with a dash between
+    :param external: exclude also every process of this host that shares the lock directory
+    :param lock_path: the lock directory, created where it is missing; by default that of
+        :func:`get_lock_path`
+    :param do_log: log at debug level when the lock is acquired and released
+    :param semaphores: where the in-process locks are; by default one place for all
+    :param delay: accepted as oslo.concurrency has it; nothing here polls
+    :param fair: accepted; waiters of one process are always served in the order they came
+    :param blocking: ``False`` tries once, and raises :class:`AcquireLockFailedException`
+    :param timeout: how long to wait, in seconds; ``None`` waits for ever, 0 tries once.  When
+        it has passed, ``with`` raises :class:`LockTimeout`
+    :raises TypeError: if an argument is not of its type
+    :raises ValueError: if ``timeout`` is negative or NaN, or comes with ``blocking=False``,
+        or if the lock directory is not a path
+    :raises LockPathError: if there is no safe lock directory
+    """
+    key = key_of(name, lock_file_prefix)
+    if timeout is not None:
+        timeout = check_timeout(timeout)
+        if not blocking:
+            raise ValueError(f"blocking=False does not wait, not for timeout={timeout!r} either")
+    directory = config.lock_directory(lock_path) if external else None
+    registry = _default_registry if semaphores is None else semaphores
+    return Lock(name, key, registry.get(key), directory, timeout if blocking else 0)

@@ -1,0 +1,43 @@
+"""A gevent greenlet parks in its hub."""
+
+from __future__ import annotations
+
+from gevent.hub import get_hub_if_exists  # type: ignore[attr-defined]
+
+from lockutils.parking.mailbox import Mailbox
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+class GeventMailbox(Mailbox):
+    """Rung by the event loop's own thread-safe watcher.
+
+    The watcher is active only while somebody is parked: gevent takes a loop without active
+    watchers for one that waits for ever, and says so by LoopExit.
+    """
+
+    @staticmethod
+    def _running_hub() -> Any:
+        return get_hub_if_exists()
+
+    def __init__(self, hub: Any) -> None:
+        super().__init__(hub)
+        self._watcher = hub.loop.async_()
+
+    def _listen(self) -> None:
+        self._watcher.start(self.deliver)
+
+    def _stop_listening(self) -> None:
+        self._watcher.stop()
+
+    def _ring(self) -> None:
+        self._watcher.send()
+
+    def call_after(self, seconds: float, call: Callable[[], None]) -> Callable[[], None]:
+        timer = self.hub.loop.timer(seconds)
+        timer.start(call, update=True)
+        close: Callable[[], None] = timer.close
+        return close

@@ -1,0 +1,121 @@
+"""The in-process turn: a queue of places whose head holds the lock.
+
+The position in the queue is the truth, and it changes in single steps that neither another
+thread nor a signal handler can split: ``append`` enters, ``remove`` leaves, and whoever is
+first holds.  Waking a waiter is only a hint to look at the queue again.  So nothing here
+needs a guard, a place is handed over in strict order, and an exception that arrives at any
+instruction leaves one of two states: in the queue, or not.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+
+from lockutils._native import get_ident
+from lockutils.caller import current_greenlet, current_task
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lockutils.deadline import Deadline
+    from lockutils.drivers.base import Claim
+    from lockutils.parking.base import Parker
+
+_modules = sys.modules
+
+
+class Turn:
+    """One place in the queue of a key: whose it is, and how to wake him.
+
+    Two turns are equal only if they are the same one: ``remove`` depends on it.
+    """
+
+    __slots__ = ("claim", "greenlet", "parker", "task", "thread")
+
+    def __init__(self) -> None:
+        self.thread = get_ident()
+        self.greenlet = current_greenlet() if "greenlet" in _modules else 0
+        self.task = current_task() if "asyncio" in _modules or "trio" in _modules else 0
+        #: set before the waiter looks at the queue for the last time and parks
+        self.parker: Parker | None = None
+        #: what whoever has this turn has, or contends for, outside of the process
+        self.claim: Claim | None = None
+
+    def stops(self, other: Turn) -> bool:
+        """Whether ``other`` cannot run while the caller blocks its thread or greenthread."""
+        return self.thread == other.thread and self.greenlet == other.greenlet
+
+
+class TurnQueue(deque[Turn]):
+    """The turns of one key, holder first, waiters behind it in the order they came."""
+
+    __slots__ = ()
+
+    # identity, as for any lock; a deque would compare its content
+    __hash__ = object.__hash__  # type: ignore[assignment]
+    __eq__ = object.__eq__
+    __ne__ = object.__ne__
+
+    def leave(self, turn: Turn) -> bool:
+        """Give up ``turn``, held or waiting, and wake whoever is first now.
+
+        May be called again after an exception interrupted it: a wake-up too many is
+        harmless, one too few is a hang.
+
+        :return: whether ``turn`` was in the queue
+        """
+        try:
+            self.remove(turn)
+            was_in = True
+        except ValueError:
+            was_in = False
+        self.wake_first()
+        return was_in
+
+    def wake_first(self) -> None:
+        """Wake the first in the queue; drop it if its event loop is gone and can never run it."""
+        while True:
+            try:
+                first = self[0]
+            except IndexError:
+                return
+            parker = first.parker
+            # without a parker it has not begun to wait, and will look before it does
+            if parker is None or parker.wake():
+                return
+            try:
+                self.remove(first)
+            except ValueError:
+                continue
+
+    def waits_for_itself(self, turn: Turn, *, by_task: bool) -> bool:
+        """Whether ``turn`` waits for something that the waiter itself keeps from running.
+
+        :param by_task: the waiter suspends its task; else it blocks its thread or greenthread
+        """
+        first = self[0]
+        if first is turn:
+            return False
+        if by_task:
+            return turn.task != 0 and first.task == turn.task
+        if turn.stops(first):
+            return True
+        # A task that blocks its thread also stops the tasks of the same loop that wait
+        # before it, although none of them holds the lock yet.
+        return turn.task != 0 and any(
+            turn.stops(other) for other in list(self)[: self.index(turn)]
+        )
+
+    async def wait_for(self, turn: Turn, parker: Parker, deadline: Deadline) -> bool:
+        """Wait until ``turn`` is first.  The caller takes it out again if this fails.
+
+        :return: whether it is first; ``False`` when the deadline passed before
+        """
+        turn.parker = parker
+        try:
+            while self[0] is not turn:
+                if not await parker.park(deadline):
+                    return self[0] is turn
+        finally:
+            turn.parker = None
+        return True
