@@ -9,15 +9,22 @@ from lockutils.errors import (
     LockPathError,
     LockTimeout,
 )
+from lockutils.holder import Holder
 from lockutils.lock import Lock, lock
+from lockutils.lock_by_key import LockByKey, Semaphores
+from lockutils.synchronized import synchronized
 
 __all__ = [
     "AcquireLockFailedException",
     "DeadlockError",
+    "Holder",
     "Lock",
+    "LockByKey",
     "LockPathError",
     "LockTimeout",
+    "Semaphores",
     "get_lock_path",
     "lock",
     "set_defaults",
+    "synchronized",
 ]

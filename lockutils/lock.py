@@ -6,7 +6,7 @@ import os
 import sys
 from time import monotonic
 
-from lockutils import config
+from lockutils import config, log
 from lockutils.deadline import Deadline, check_timeout
 from lockutils.drivers import file_claim
 from lockutils.errors import AcquireLockFailedException, DeadlockError, LockTimeout
@@ -15,7 +15,7 @@ from lockutils.naming import key_of
 from lockutils.parking import blocking_parker, task_checkpoint, task_parker
 from lockutils.parking.base import run
 from lockutils.registry import Registry
-from lockutils.turns import Turn
+from lockutils.turns import Turn, TurnQueue
 from lockutils.waiting import wait_for
 
 TYPE_CHECKING = False
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from lockutils.config import StrPath
     from lockutils.directory import Directory
     from lockutils.parking.base import Parker
-    from lockutils.turns import TurnQueue
+    from lockutils.lock_by_key import LockByKey
 
-_default_registry = Registry()
+_default_registry: Registry[TurnQueue] = Registry(TurnQueue)
 
 
 class Lock:
@@ -38,7 +38,7 @@ class Lock:
     A handle that is dropped while it holds lets go.
     """
 
-    __slots__ = ("_directory", "_key", "_limit", "_queue", "_turn", "name")
+    __slots__ = ("_directory", "_do_log", "_key", "_limit", "_queue", "_turn", "name")
 
     def __init__(
         self,
@@ -47,6 +47,7 @@ class Lock:
         queue: TurnQueue,
         directory: Directory | None = None,
         limit: float | None = None,
+        do_log: bool = True,
     ) -> None:
         #: the name as it was asked for
         self.name = name
@@ -56,6 +57,7 @@ class Lock:
         self._directory = directory
         #: how long to wait, in seconds: 0 tries once, None waits for ever
         self._limit = limit
+        self._do_log = do_log
         #: the turn of the holder, if this handle holds
         self._turn: Turn | None = None
 
@@ -148,6 +150,8 @@ class Lock:
         try:
             if self._try(turn) or run(self._wait(turn, limit, by_task=False)):
                 self._turn = turn
+                if self._do_log and log.enabled():
+                    self._log_acquired(turn)
                 return True
             self._let_go(turn)
             return False
@@ -161,6 +165,8 @@ class Lock:
         try:
             if self._try(turn) or await self._wait(turn, limit, by_task=True):
                 self._turn = turn
+                if self._do_log and log.enabled():
+                    self._log_acquired(turn)
                 return True
             self._let_go(turn)
             return False
@@ -183,6 +189,7 @@ class Lock:
         """Go on where :meth:`_try` had to stop; ``False`` when the time is up."""
         if limit == 0:
             return False
+        start = monotonic()
         waiter: Parker = task_parker() if by_task else blocking_parker()
         deadline = Deadline(limit, waiter.clock)
         queue = self._queue
@@ -190,16 +197,13 @@ class Lock:
             raise DeadlockError(f"the caller holds {self.name!r}, and would wait for itself")
         if not await queue.wait_for(turn, waiter, deadline):
             return False
-        if self._directory is None or (turn.claim is None and self._try_outside(turn)):
-            return True
-        claim = turn.claim
-        assert claim is not None
-        held = await wait_for(claim, waiter, deadline)
-        if held is None:
-            return False
-        if held is not claim:
-            turn.claim = held
-            claim.release()
+        if self._directory is not None and (turn.claim is not None or not self._try_outside(turn)):
+            claim, turn.claim = turn.claim, None
+            assert claim is not None
+            turn.claim = await wait_for(claim, waiter, deadline)
+            if turn.claim is None:
+                return False
+        turn.waited = monotonic() - start
         return True
 
     def _let_go(self, turn: Turn) -> bool:
@@ -218,7 +222,13 @@ class Lock:
                 turn.claim.release()
         finally:
             was_in = self._queue.leave(turn)
+        if turn.since and was_in:
+            log.debug("Released lock %r :: held %.3fs", self.name, monotonic() - turn.since)
         return was_in
+
+    def _log_acquired(self, turn: Turn) -> None:
+        turn.since = monotonic()
+        log.debug("Acquired lock %r :: waited %.3fs", self.name, turn.waited)
 
     def _limit_of(self, blocking: bool, timeout: float | None) -> float | None:
         if not blocking:
@@ -258,7 +268,7 @@ def lock(
     external: bool = False,
     lock_path: StrPath | None = None,
     do_log: bool = True,
-    semaphores: Registry | None = None,
+    semaphores: LockByKey | None = None,
     delay: float = 0.01,
     fair: bool = False,
     blocking: bool = True,
@@ -293,5 +303,5 @@ def lock(
         if not blocking:
             raise ValueError(f"blocking=False does not wait, not for timeout={timeout!r} either")
     directory = config.lock_directory(lock_path) if external else None
-    registry = _default_registry if semaphores is None else semaphores
-    return Lock(name, key, registry.get(key), directory, timeout if blocking else 0)
+    registry = _default_registry if semaphores is None else semaphores._registry
+    return Lock(name, key, registry.get(key), directory, timeout if blocking else 0, do_log)

@@ -1,31 +1,42 @@
-"""Key -> the one in-process queue of that key, weakly held."""
+"""Key -> the one in-process lock of that key, weakly held."""
 
 from __future__ import annotations
 
 import os
 import weakref
 
-from lockutils.turns import TurnQueue
-
 # Deletes an entry only if its reference is dead, in one step.  weakref.WeakValueDictionary
-# rests on it, and so must we: a check and a deletion in two steps can drop a queue that
+# rests on it, and so must we: a check and a deletion in two steps can drop a lock that
 # another thread has just put under the same key.
-from _weakref import _remove_dead_weakref  # type: ignore[attr-defined]  # isort: skip
+from _weakref import _remove_dead_weakref  # type: ignore[attr-defined]
+
+from lockutils.turns import TurnQueue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable
+    from typing import Any, Generic, TypeVar
+
+    LockT = TypeVar("LockT")
+
+    class _Base(Generic[LockT]): ...
+
+    class _KeyedReference(weakref.ref[LockT]):
+        key: Hashable
+else:
+
+    class _Base:
+        __slots__ = ()
+        __class_getitem__ = classmethod(lambda cls, _: cls)
+
+    class _KeyedReference(weakref.ref):
+        __slots__ = ("key",)
 
 
-class _KeyedReference(weakref.ref[TurnQueue]):
-    __slots__ = ("key",)
-    key: Hashable
+class Registry(_Base["LockT"]):
+    """One live lock for each key in use; an entry goes with the last user of its lock.
 
-
-class Registry:
-    """One live :class:`TurnQueue` for each key in use; an entry goes with its last user.
-
-    Every holder and every waiter has a strong reference to the queue, so it cannot go while
+    Every holder and every waiter has a strong reference to the lock, so it cannot go while
     somebody depends on it (nova bug 872558).
 
     There is no guard around look-up-or-create.  A guard would be entered a second time by
@@ -34,32 +45,33 @@ class Registry:
     again whenever what it found was dying.
     """
 
-    __slots__ = ("__weakref__", "_forget", "_references")
+    __slots__ = ("__weakref__", "_factory", "_forget", "_references")
 
-    def __init__(self) -> None:
-        self._references: dict[Hashable, _KeyedReference] = {}
+    def __init__(self, factory: Callable[[], LockT]) -> None:
+        self._factory = factory
+        self._references: dict[Hashable, _KeyedReference[LockT]] = {}
         references = self._references
 
-        def forget(reference: _KeyedReference) -> None:
+        def forget(reference: _KeyedReference[LockT]) -> None:
             _remove_dead_weakref(references, reference.key)
 
-        self._forget = forget
+        self._forget: Any = forget
         _registries.add(self)
 
-    def get(self, key: Hashable) -> TurnQueue:
-        """Return the queue of ``key``, the same to all callers as long as anybody has it."""
+    def get(self, key: Hashable) -> LockT:
+        """Return the lock of ``key``, the same to all callers as long as anybody has it."""
         reference = self._references.get(key)
         if reference is not None:
-            queue = reference()
-            if queue is not None:
-                return queue
+            lock = reference()
+            if lock is not None:
+                return lock
         return self._create(key)
 
-    def _create(self, key: Hashable) -> TurnQueue:
+    def _create(self, key: Hashable) -> LockT:
         references = self._references
         while True:
-            queue = TurnQueue()
-            reference = _KeyedReference(queue, self._forget)
+            lock = self._factory()
+            reference = _KeyedReference(lock, self._forget)
             reference.key = key
             _remove_dead_weakref(references, key)
             reference = references.setdefault(key, reference)
@@ -71,20 +83,20 @@ class Registry:
                 return found
 
     def __len__(self) -> int:
-        """The number of keys that somebody holds, waits for or has a handle of."""
+        """The number of keys that somebody holds, waits for or has a lock of."""
         return sum(reference() is not None for reference in list(self._references.values()))
 
 
-_registries: weakref.WeakSet[Registry] = weakref.WeakSet()
+_registries: weakref.WeakSet[Registry[Any]] = weakref.WeakSet()
 
 
 def _after_fork_in_child() -> None:
     """The child holds nothing: whoever held or waited does so in the parent alone."""
     for registry in list(_registries):
         for reference in list(registry._references.values()):
-            queue = reference()
-            if queue is not None:
-                queue.clear()
+            lock = reference()
+            if isinstance(lock, TurnQueue):
+                lock.clear()
 
 
 if hasattr(os, "register_at_fork"):

@@ -30,7 +30,7 @@ class Turn:
     Two turns are equal only if they are the same one: ``remove`` depends on it.
     """
 
-    __slots__ = ("claim", "greenlet", "parker", "task", "thread")
+    __slots__ = ("claim", "greenlet", "parker", "since", "task", "thread", "waited")
 
     def __init__(self) -> None:
         self.thread = get_ident()
@@ -40,6 +40,8 @@ class Turn:
         self.parker: Parker | None = None
         #: what whoever has this turn has, or contends for, outside of the process
         self.claim: Claim | None = None
+        #: seconds; for the log
+        self.waited = self.since = 0.0
 
     def stops(self, other: Turn) -> bool:
         """Whether ``other`` cannot run while the caller blocks its thread or greenthread."""

@@ -80,6 +80,8 @@ class Errand:
     def abandon(self) -> bool:
         """Go on for nobody; ``False`` if it is over: what it got is the caller's then."""
         with self._guard:
+            if self._waiter is None:  # given up before: it is the helper's since
+                return True
             if self._done:
                 return False
             self._waiter = None
@@ -91,21 +93,25 @@ class Errand:
         return True
 
     async def wait(self, waiter: Parker, deadline: Deadline) -> Claim | None:
-        """Wait for the end of the errand.
+        """Wait for the end of the errand; leave it to itself if the deadline comes first.
 
-        :return: the claim, held; ``None`` when the deadline passed before
+        :return: the claim, held; ``None`` when the deadline passed
         """
-        while not self._done:
-            if not await waiter.park(deadline):
-                break
-        if self.abandon():
-            return None
+        try:
+            while not self._done:
+                if not await waiter.park(deadline):
+                    break
+            if self.abandon():
+                return None
+        except BaseException:
+            self.drop()
+            raise
         if self._error is not None:
             raise self._error
         return self.claim
 
     def drop(self) -> None:
-        """After an exception: leave nothing held and nobody waited for."""
+        """After an exception: leave nothing held that nobody knows of."""
         if not self.abandon():
             self.claim.release()
 
@@ -113,7 +119,8 @@ class Errand:
 async def wait_for(claim: Claim, waiter: Parker, deadline: Deadline) -> Claim | None:
     """Wait until the lock is held, after a try of ``claim`` failed.
 
-    Whatever happens, the caller still has to release ``claim``, unless that is what is held.
+    ``claim`` is given away: whatever happens, the caller must not use or release it again,
+    unless it is what is returned.  An exception leaves nothing held.
 
     :return: the claim that is held now, which may be another one for the same thing;
         ``None`` when the deadline passed before
@@ -124,35 +131,44 @@ async def wait_for(claim: Claim, waiter: Parker, deadline: Deadline) -> Claim | 
         if left_over is not None:
             try:
                 if left_over.adopt(waiter):
+                    claim.release()
                     return await left_over.wait(waiter, deadline)
             except BaseException:
                 left_over.drop()
                 raise
-        if isinstance(waiter, ThreadParker) and deadline.left() is None:
+        if deadline.left() is not None or not isinstance(waiter, ThreadParker):
+            errand = Errand(claim, waiter)
+            try:
+                helpers.run(errand.run)
+                return await errand.wait(waiter, deadline)
+            except helpers.NoHelper:
+                pass
+            except BaseException:
+                errand.drop()
+                raise
+    try:
+        if claim.can_block and deadline.left() is None and isinstance(waiter, ThreadParker):
             claim.block()
             return claim
-        errand = Errand(claim, waiter)
-        try:
-            helpers.run(errand.run)
-            return await errand.wait(waiter, deadline)
-        except helpers.NoHelper:
-            pass
-        except BaseException:
-            errand.drop()
-            raise
-    return await _poll(claim, waiter, deadline)
+        if await _poll(claim, waiter, deadline):
+            return claim
+    except BaseException:
+        claim.release()
+        raise
+    claim.release()
+    return None
 
 
-async def _poll(claim: Claim, waiter: Parker, deadline: Deadline) -> Claim | None:
+async def _poll(claim: Claim, waiter: Parker, deadline: Deadline) -> bool:
     pause = _FIRST_PAUSE
     while True:
         left = deadline.left()
         step = pause if left is None else min(pause, left)
         await waiter.park(Deadline(step, waiter.clock))
         if claim.try_acquire():
-            return claim
+            return True
         if left is not None and left <= step:
-            return None
+            return False
         pause = min(2 * pause, _LAST_PAUSE)
 
 

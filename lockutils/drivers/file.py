@@ -8,6 +8,7 @@ from stat import S_ISREG
 
 from lockutils._native import allocate_lock
 from lockutils.drivers import _posix, families
+from lockutils.drivers.proc_locks import holder_of
 from lockutils.errors import LockPathError
 
 TYPE_CHECKING = False
@@ -209,8 +210,6 @@ class FileClaim:
         os.set_inheritable(self._descriptor, True)
 
     def holder(self) -> Holder | None:
-        from lockutils.drivers.proc_locks import holder_of
-
         return holder_of(self.resource)
 
 

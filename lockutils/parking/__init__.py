@@ -1,17 +1,25 @@
 """How any kind of waiter waits: the parker that fits the caller.
 
-A library is looked up in ``sys.modules`` and never imported: a waiter of its kind can exist
-only where it is loaded already.
+The libraries are looked up in ``sys.modules`` and never imported: where one is not loaded,
+it has no waiters.  Nor is anything of our own imported once ``import lockutils`` is done.
+Under a patched interpreter the import locks are green locks, and native threads that meet
+at a first import can stop each other for ever in the making of hubs.
 """
 
 from __future__ import annotations
 
 import sys
 
+from lockutils.parking.mailbox import HubParker
+from lockutils.parking.on_asyncio import AsyncioParker
+from lockutils.parking.on_eventlet import EventletMailbox
+from lockutils.parking.on_gevent import GeventMailbox
+from lockutils.parking.on_thread import ThreadParker
+from lockutils.parking.on_trio import TrioParker
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lockutils.parking.base import Parker
-    from lockutils.parking.mailbox import Mailbox
 
 _modules = sys.modules
 
@@ -21,28 +29,12 @@ def blocking_parker() -> Parker:
 
     :raises RuntimeError: when a hub itself calls, which must not wait
     """
-    mailbox = _mailbox_of_this_thread()
-    if mailbox is not None:
-        from lockutils.parking.mailbox import HubParker
-
-        return HubParker(mailbox)
-    from lockutils.parking.on_thread import ThreadParker
-
-    return ThreadParker()
-
-
-def _mailbox_of_this_thread() -> Mailbox | None:
-    if "gevent.hub" in _modules:
-        from lockutils.parking.on_gevent import GeventMailbox
-
+    mailbox = None
+    if "gevent" in _modules:
         mailbox = GeventMailbox.of_this_thread()
-        if mailbox is not None:
-            return mailbox
-    if "eventlet.hubs" in _modules:
-        from lockutils.parking.on_eventlet import EventletMailbox
-
-        return EventletMailbox.of_this_thread()
-    return None
+    if mailbox is None and "eventlet" in _modules:
+        mailbox = EventletMailbox.of_this_thread()
+    return ThreadParker() if mailbox is None else HubParker(mailbox)
 
 
 def task_parker() -> Parker:
@@ -50,18 +42,15 @@ def task_parker() -> Parker:
 
     :raises RuntimeError: outside of an asyncio or trio task
     """
-    trio = _modules.get("trio")
-    if trio is not None and trio.lowlevel.in_trio_task():
-        from lockutils.parking.on_trio import TrioParker
-
-        return TrioParker()
-    from lockutils.parking.on_asyncio import AsyncioParker
-
-    return AsyncioParker()
+    return TrioParker() if _in_trio() else AsyncioParker()
 
 
 async def task_checkpoint() -> None:
     """Give trio its checkpoint, which every acquisition has there, also one that never waits."""
-    trio = _modules.get("trio")
-    if trio is not None and trio.lowlevel.in_trio_task():
-        await trio.lowlevel.checkpoint()
+    if _in_trio():
+        await _modules["trio"].lowlevel.checkpoint()
+
+
+def _in_trio() -> bool:
+    lowlevel = getattr(_modules.get("trio"), "lowlevel", None)
+    return lowlevel is not None and lowlevel.in_trio_task()

@@ -9,10 +9,9 @@ descriptors.
 from __future__ import annotations
 
 import os
+import sys
 from collections import deque
 from time import monotonic
-
-from greenlet import getcurrent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +19,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from lockutils.deadline import Deadline
+
+
+def _current() -> Any:
+    """The running greenlet."""
+    return sys.modules["greenlet"].getcurrent()
 
 
 class Mailbox:
@@ -35,7 +39,7 @@ class Mailbox:
         hub = cls._running_hub()
         if hub is None:
             return None
-        if getcurrent() is getattr(hub, "greenlet", hub):
+        if _current() is getattr(hub, "greenlet", hub):
             raise RuntimeError("a hub must not wait for a lock: it would stop its greenthreads")
         mailbox: Mailbox | None = getattr(hub, "_lockutils_mailbox", None)
         # after fork the old one still rings the parent
@@ -120,7 +124,7 @@ class HubParker:
         try:
             # From here on a wake reaches the hub; one that came before has set the flag.
             if not self._woken:
-                self._greenlet = getcurrent()
+                self._greenlet = _current()
                 if left is not None:
                     take_back = mailbox.call_after(left, self._resume)
                 mailbox.hub.switch()

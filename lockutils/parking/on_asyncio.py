@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import asyncio
+
     from lockutils.deadline import Deadline
 
 
@@ -15,7 +17,10 @@ class AsyncioParker:
     __slots__ = ("_future", "_loop", "_woken", "clock")
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
+        asyncio = sys.modules.get("asyncio")
+        if asyncio is None:
+            raise RuntimeError("an asynchronous acquisition needs a running event loop")
+        self._loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self._future: asyncio.Future[None] | None = None
         self._woken = False
         self.clock = self._loop.time

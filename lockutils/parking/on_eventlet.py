@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-
-from eventlet import hubs
+import sys
 
 from lockutils._native import read, write
 from lockutils.parking.mailbox import Mailbox
@@ -20,7 +19,9 @@ class EventletMailbox(Mailbox):
 
     @staticmethod
     def _running_hub() -> Any:
-        return getattr(hubs._threadlocal, "hub", None)
+        # absent while another thread is importing eventlet: then nobody has a hub
+        hubs = getattr(sys.modules.get("eventlet.hubs"), "_threadlocal", None)
+        return getattr(hubs, "hub", None)
 
     def __init__(self, hub: Any) -> None:
         super().__init__(hub)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gevent.hub import get_hub_if_exists  # type: ignore[attr-defined]
+import sys
 
 from lockutils.parking.mailbox import Mailbox
 
@@ -21,7 +21,9 @@ class GeventMailbox(Mailbox):
 
     @staticmethod
     def _running_hub() -> Any:
-        return get_hub_if_exists()
+        # absent while another thread is importing gevent: then nobody has a hub
+        get_hub = getattr(sys.modules.get("gevent._hub_local"), "get_hub_if_exists", None)
+        return None if get_hub is None else get_hub()
 
     def __init__(self, hub: Any) -> None:
         super().__init__(hub)

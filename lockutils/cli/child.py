@@ -1,0 +1,100 @@
+"""Start the command, stand in for it until it has ended, and return what it returned."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+
+from lockutils.cli.report import CANNOT_RUN, NOT_FOUND, say
+from lockutils.cli.signals import TAKEN, reached_the_group
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Set
+
+#: ENOTDIR is what is left of a search when the last entry of PATH is not a directory
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR)
+#: Python ignores these at its start, and a program inherits what is ignored
+_IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
+
+
+def run_child(command: list[str], mask: Set[int]) -> int:
+    """Run ``command`` to its end.  The signals in ``TAKEN`` are blocked in all threads.
+
+    :param mask: the signals that the command starts with blocked
+    :return: the exit status that a shell would give it
+    """
+    try:
+        pid = os.posix_spawnp(
+            command[0],
+            command,
+            _environment(),
+            setsigmask=mask,
+            setsigdef=_IGNORED_BY_PYTHON,
+        )
+    except OSError as error:
+        say(f"cannot run {command[0]!r}: {error.strerror}")
+        return NOT_FOUND if error.errno in _NOT_THERE else CANNOT_RUN
+    # What came before there was a command reached us alone, also a Ctrl-C.  If it came in
+    # the instant after, the command has got it, too, but cannot have a handler yet.
+    return _stand_in(pid, set(signal.sigpending()))
+
+
+def _stand_in(pid: int, early: set[int]) -> int:
+    """Forward signals to the child ``pid`` until it ends.
+
+    It is reaped here and nowhere else, so that ``pid`` cannot be another process meanwhile.
+    """
+    while True:
+        info = signal.sigwaitinfo(TAKEN)
+        number = info.si_signo
+        if number == signal.SIGCHLD:
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                code = os.waitstatus_to_exitcode(status)
+                return code if code >= 0 else 128 - code
+        elif info.si_pid == os.getpid():
+            pass  # SIGPIPE: nobody reads our stderr
+        elif number in early or not reached_the_group(info):
+            early.discard(number)
+            _forward(number, pid)
+
+
+def _forward(number: int, pid: int) -> None:
+    try:
+        os.kill(pid, number)
+    except PermissionError as error:  # it runs as another user by now
+        say(f"cannot forward signal {number} to process {pid}: {error.strerror}")
+
+
+def _environment() -> dict[bytes, bytes]:
+    """The environment as we got it.
+
+    In the C locale Python sets ``LC_CTYPE``, for itself and for all programs it starts
+    (PEP 538).  The kernel still shows what was there before.
+    """
+    environment = dict(os.environb)
+    if environment.get(b"LC_CTYPE") in (b"C.UTF-8", b"C.utf8", b"UTF-8"):
+        try:
+            with open("/proc/self/environ", "rb") as file:
+                original = file.read().split(b"\0")
+        except OSError:
+            return environment
+        if not any(entry.startswith(b"LC_CTYPE=") for entry in original):
+            del environment[b"LC_CTYPE"]
+    return environment
+
+
+def occupy_standard_descriptors() -> None:
+    """Keep a lock file from becoming the command's stdin, stdout or stderr.
+
+    A descriptor that we were started without is open on something, in this process alone.
+
+    :raises OSError: if there are too many open files
+    """
+    while True:
+        descriptor = os.open("/", os.O_RDONLY | os.O_CLOEXEC)  # there may be no /dev/null
+        if descriptor > 2:
+            os.close(descriptor)
+            return

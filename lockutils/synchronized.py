@@ -1,0 +1,154 @@
+"""The decorator: a thin wrapper over :func:`lockutils.lock`."""
+
+from __future__ import annotations
+
+import functools
+
+from lockutils.config import check_path
+from lockutils.lock import lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Generator
+    from types import CodeType
+    from typing import Any, ParamSpec, TypeVar
+
+    from lockutils.config import StrPath
+    from lockutils.lock import Lock
+    from lockutils.lock_by_key import LockByKey
+
+    P = ParamSpec("P")
+    R = TypeVar("R")
+    #: makes the handle for one call, from its arguments
+    LockOfCall = Callable[[tuple[Any, ...], dict[str, Any]], Lock]
+
+# of code objects: inspect.CO_*, which costs 10 ms to import
+_GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200
+
+
+def synchronized(
+    name: str,
+    lock_file_prefix: str | None = None,
+    external: bool = False,
+    lock_path: StrPath | None = None,
+    semaphores: LockByKey | None = None,
+    delay: float = 0.01,
+    fair: bool = False,
+    blocking: bool = True,
+    *,
+    timeout: float | None = None,
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Return a decorator that runs a function under the lock ``name``.
+
+    The function may be any callable: a function or method, a coroutine function (the wait
+    suspends the task), a generator or async generator function (the lock is held from the
+    first item until the generator ends or is closed).
+
+    :param name: a name, or a template over the arguments of the call, ``"image-{image.id}"``;
+        ``{{`` and ``}}`` stand for braces
+
+    The other parameters are those of :func:`lock`, and so are the exceptions: of a bad
+    argument at once, of an acquisition by the call.
+
+    :raises ValueError: if the template is malformed or has a field that no call can fill
+    """
+    # for the errors of bad arguments, now and not at the first call
+    lock(name, lock_file_prefix, blocking=blocking, timeout=timeout)
+    if lock_path is not None:
+        check_path(lock_path, "lock_path")
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        if not callable(function):
+            raise TypeError(f"synchronized() wraps a callable, not {function!r}")
+
+        def lock_named(actual: str) -> Lock:
+            return lock(
+                actual,
+                lock_file_prefix,
+                external,
+                lock_path,
+                True,
+                semaphores,
+                delay,
+                fair,
+                blocking,
+                timeout=timeout,
+            )
+
+        lock_of_call: LockOfCall
+        if "{" in name or "}" in name:  # a plain name does not pay for inspect
+            from lockutils.template import NameTemplate
+
+            template = NameTemplate(name, function)
+
+            def lock_of_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Lock:
+                return lock_named(template(args, kwargs))
+        else:
+
+            def lock_of_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Lock:
+                return lock_named(name)
+
+        wrapper: Any = functools.wraps(function)(_wrap(function, lock_of_call))
+        return wrapper  # type: ignore[no-any-return]
+
+    return decorate
+
+
+def _wrap(function: Callable[..., Any], lock_of_call: LockOfCall) -> Callable[..., Any]:
+    flags = _flags(function)
+    if flags & _COROUTINE:
+
+        async def run_coroutine(*args: Any, **kwargs: Any) -> Any:
+            async with lock_of_call(args, kwargs):
+                return await function(*args, **kwargs)
+
+        return run_coroutine
+    if flags & _ASYNC_GENERATOR:
+
+        async def run_async_generator(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+            async with lock_of_call(args, kwargs):
+                generator = function(*args, **kwargs)
+                try:
+                    item = await generator.__anext__()
+                    while True:
+                        try:
+                            sent = yield item
+                        except GeneratorExit:
+                            await generator.aclose()
+                            raise
+                        except BaseException as error:
+                            item = await generator.athrow(error)
+                        else:
+                            item = await generator.asend(sent)
+                except StopAsyncIteration:
+                    pass
+
+        return run_async_generator
+    if flags & _GENERATOR:
+
+        def run_generator(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+            with lock_of_call(args, kwargs):
+                return (yield from function(*args, **kwargs))
+
+        return run_generator
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        with lock_of_call(args, kwargs):
+            return function(*args, **kwargs)
+
+    return run
+
+
+def _flags(function: Any) -> int:
+    """Which kind of function it is: the flags of its code."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    code: CodeType | None = getattr(function, "__code__", None)
+    if code is None:  # a callable object, or a method
+        call = getattr(function, "__func__", None) or getattr(type(function), "__call__", None)
+        code = getattr(call, "__code__", None)
+    flags = 0 if code is None else code.co_flags
+    # inspect.markcoroutinefunction (3.12) and asyncio's own mark, for what has no such code
+    if hasattr(function, "_is_coroutine_mark") or hasattr(function, "_is_coroutine"):
+        flags |= _COROUTINE
+    return flags
