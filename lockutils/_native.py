@@ -12,10 +12,10 @@ import sys
 from _queue import Empty, SimpleQueue  # neither library replaces it, only queue.SimpleQueue
 from types import BuiltinFunctionType
 
-try:
+if sys.platform == "win32":
+    from nt import read, write
+else:
     from posix import read, write  # eventlet replaces those of os
-except ImportError:
-    from nt import read, write  # type: ignore[import-not-found, no-redef]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ a greenlet or a task alive would keep its locks held, too.
 from __future__ import annotations
 
 import sys
+
 _modules = sys.modules
 
 

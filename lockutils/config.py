@@ -8,14 +8,14 @@ from lockutils.directory import DefaultDirectory, Directory, default_parent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Union
+    from typing import TypeAlias
 
-    StrPath = Union[str, os.PathLike[str]]
+    StrPath: TypeAlias = str | os.PathLike[str]
 
 _OURS = "LOCKUTILS_LOCK_PATH"
 _OSLOS = "OSLO_LOCK_PATH"
 # as os.environ keeps them inside
-_OURS_RAW, _OSLOS_RAW = map(os.environ.encodekey, (_OURS, _OSLOS))  # type: ignore[attr-defined]
+_OURS_RAW, _OSLOS_RAW = map(os.environ.encodekey, (_OURS, _OSLOS))
 
 _set_path: str | None = None
 _defaults: dict[int, DefaultDirectory] = {}

@@ -45,7 +45,6 @@ class Directory:
         except OSError as error:
             raise LockPathError(error.errno, error.strerror, os.fsdecode(self.path)) from error
 
-
     def longest_name(self) -> int:
         """Return how many bytes the name of a file in here may have.
 

@@ -8,24 +8,25 @@ from time import monotonic
 
 from lockutils import config, log
 from lockutils.deadline import Deadline, check_timeout
-from lockutils.drivers import file_claim
+from lockutils.drivers import FileClaim
 from lockutils.errors import AcquireLockFailedException, DeadlockError, LockTimeout
 from lockutils.holder import Holder
 from lockutils.naming import key_of
 from lockutils.parking import blocking_parker, task_checkpoint, task_parker
 from lockutils.parking.base import run
 from lockutils.registry import Registry
-from lockutils.turns import Turn, TurnQueue
-from lockutils.waiting import wait_for
+from lockutils.turns import Turn, TurnQueue, take_turn
+from lockutils.waiting import Wait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from types import TracebackType
 
     from lockutils.config import StrPath
     from lockutils.directory import Directory
-    from lockutils.parking.base import Parker
     from lockutils.lock_by_key import LockByKey
+    from lockutils.parking.base import Parker
 
 _default_registry: Registry[TurnQueue] = Registry(TurnQueue)
 
@@ -38,7 +39,7 @@ class Lock:
     A handle that is dropped while it holds lets go.
     """
 
-    __slots__ = ("_directory", "_do_log", "_key", "_limit", "_queue", "_turn", "name")
+    __slots__ = ("_directory", "_do_log", "_hold", "_key", "_limit", "_queue", "_turn", "name")
 
     def __init__(
         self,
@@ -58,8 +59,9 @@ class Lock:
         #: how long to wait, in seconds: 0 tries once, None waits for ever
         self._limit = limit
         self._do_log = do_log
-        #: the turn of the holder, if this handle holds
+        #: the turn of the holder, and what gives it up, if this handle holds
         self._turn: Turn | None = None
+        self._hold: Generator[None, None, None] | None = None
 
     def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
         """Acquire the lock; a wait blocks the calling thread or greenthread.
@@ -83,11 +85,11 @@ class Lock:
         :raises RuntimeError: if this handle does not hold it, or a parent process does
         """
         turn = self._turn
-        if turn is None:
-            raise RuntimeError(f"the lock {self.name!r} is released, but not held")
-        self._turn = None
-        if not self._let_go(turn):
-            raise RuntimeError(f"the lock {self.name!r} was acquired before a fork by the parent")
+        # what a parent process acquired is not in the queue of a forked child
+        inherited = turn is not None and (not self._queue or self._queue[0] is not turn)
+        self._let_go()
+        if inherited:
+            raise RuntimeError(f"the lock {self.name!r} was acquired by the parent, before a fork")
 
     async def async_release(self) -> None:
         """Let go of the lock, as :meth:`release`; never waits."""
@@ -100,7 +102,7 @@ class Lock:
             is false
         :raises LockTimeout: if the time-out ran out
         """
-        start = monotonic()
+        start = monotonic() if self._limit else 0.0
         if not self._acquire(self._limit):
             raise self._failure(monotonic() - start)
         return self
@@ -111,14 +113,10 @@ class Lock:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        turn = self._turn
-        if turn is None:
-            raise RuntimeError(f"the lock {self.name!r} is released, but not held")
-        self._turn = None
-        self._let_go(turn)
+        self._let_go()
 
     async def __aenter__(self) -> Lock:
-        start = monotonic()
+        start = monotonic() if self._limit else 0.0
         if not await self._acquire_in_task(self._limit):
             raise self._failure(monotonic() - start)
         return self
@@ -129,61 +127,88 @@ class Lock:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.__exit__(kind, error, traceback)
-
-    def __del__(self) -> None:
-        # An exception that a signal handler raises can keep __exit__ from being entered.
-        turn = self._turn
-        if turn is not None:
-            self._turn = None
-            self._let_go(turn)
+        self._let_go()
 
     def __repr__(self) -> str:
         where = "" if self._directory is None else f" in {os.fsdecode(self._directory.path)}"
-        state = "free" if self._turn is None else "held"
+        state = "free" if self._hold is None else "held"
         return f"<{type(self).__name__} {self.name!r}{where}, {state}>"
+
+    def hand_to_children(self) -> None:
+        """Let programs that this process starts from now on inherit the lock, while it is held.
+
+        They keep it when this process dies before it released; a release ends it for all.
+
+        :raises RuntimeError: if this handle does not hold an external lock
+        """
+        claim = None if self._turn is None else self._turn.claim
+        if isinstance(claim, Wait):
+            claim = claim.claim
+        if not isinstance(claim, FileClaim):
+            raise RuntimeError(f"the lock {self.name!r} is not held by a lock file")
+        claim.hand_to_children()
 
     # --- the steps
 
     def _acquire(self, limit: float | None) -> bool:
         turn = Turn()
+        hold = take_turn(self._queue, turn)
         try:
+            hold.send(None)
             if self._try(turn) or run(self._wait(turn, limit, by_task=False)):
-                self._turn = turn
-                if self._do_log and log.enabled():
-                    self._log_acquired(turn)
+                self._got(turn, hold)
                 return True
-            self._let_go(turn)
+            hold.close()
             return False
         except BaseException:
-            self._let_go(turn)
+            self._undo(hold)
             raise
 
     async def _acquire_in_task(self, limit: float | None) -> bool:
         await task_checkpoint()
         turn = Turn()
+        hold = take_turn(self._queue, turn)
         try:
+            hold.send(None)
             if self._try(turn) or await self._wait(turn, limit, by_task=True):
-                self._turn = turn
-                if self._do_log and log.enabled():
-                    self._log_acquired(turn)
+                self._got(turn, hold)
                 return True
-            self._let_go(turn)
+            hold.close()
             return False
         except BaseException:
-            self._let_go(turn)
+            self._undo(hold)
             raise
 
+    def _got(self, turn: Turn, hold: Generator[None, None, None]) -> None:
+        self._turn = turn
+        self._hold = hold
+        if self._do_log and log.enabled():
+            turn.since = monotonic()
+            log.debug("Acquired lock %r :: waited %.3fs", self.name, turn.waited)
+
+    def _undo(self, hold: Generator[None, None, None]) -> None:
+        if self._hold is hold:
+            self._hold = self._turn = None
+        hold.close()
+
+    def _let_go(self) -> None:
+        turn, hold = self._turn, self._hold
+        if turn is None or hold is None:
+            raise RuntimeError(f"the lock {self.name!r} is released, but not held")
+        # the handle is free before the lock is: the next holder may be its next user
+        self._hold = self._turn = None
+        hold.close()
+        if turn.since:
+            log.debug("Released lock %r :: held %.3fs", self.name, monotonic() - turn.since)
+
     def _try(self, turn: Turn) -> bool:
-        """Enter the queue; hold the lock at once if nobody else has it."""
-        queue = self._queue
-        queue.append(turn)
-        return queue[0] is turn and (self._directory is None or self._try_outside(turn))
+        """Whether the lock is held now, since nobody else had it."""
+        return self._queue[0] is turn and (self._directory is None or self._try_outside(turn))
 
     def _try_outside(self, turn: Turn) -> bool:
         assert self._directory is not None
-        turn.claim = file_claim(self._key, self._directory)
-        return turn.claim.try_acquire()
+        claim = turn.claim = FileClaim(self._key, self._directory)
+        return claim.try_acquire()
 
     async def _wait(self, turn: Turn, limit: float | None, *, by_task: bool) -> bool:
         """Go on where :meth:`_try` had to stop; ``False`` when the time is up."""
@@ -198,44 +223,18 @@ class Lock:
         if not await queue.wait_for(turn, waiter, deadline):
             return False
         if self._directory is not None and (turn.claim is not None or not self._try_outside(turn)):
-            claim, turn.claim = turn.claim, None
-            assert claim is not None
-            turn.claim = await wait_for(claim, waiter, deadline)
-            if turn.claim is None:
+            claim = turn.claim
+            assert claim is not None and not isinstance(claim, Wait)
+            wait = turn.claim = Wait(claim, waiter)
+            if not await wait.until_held(deadline):
                 return False
         turn.waited = monotonic() - start
         return True
 
-    def _let_go(self, turn: Turn) -> bool:
-        """Undo all steps of ``turn``, held or not; ``False`` if it was undone before."""
-        try:
-            return self._step_back(turn)
-        except BaseException:
-            self._step_back(turn)  # every step can be repeated, and none may be left out
-            raise
-
-    def _step_back(self, turn: Turn) -> bool:
-        if self._turn is turn:
-            self._turn = None
-        try:
-            if turn.claim is not None:
-                turn.claim.release()
-        finally:
-            was_in = self._queue.leave(turn)
-        if turn.since and was_in:
-            log.debug("Released lock %r :: held %.3fs", self.name, monotonic() - turn.since)
-        return was_in
-
-    def _log_acquired(self, turn: Turn) -> None:
-        turn.since = monotonic()
-        log.debug("Acquired lock %r :: waited %.3fs", self.name, turn.waited)
-
     def _limit_of(self, blocking: bool, timeout: float | None) -> float | None:
-        if not blocking:
-            if timeout is not None:
-                raise ValueError(f"blocking=False does not wait, not for timeout={timeout!r} either")
-            return 0
-        return self._limit if timeout is None else check_timeout(timeout)
+        if blocking and timeout is None:
+            return self._limit
+        return _limit(blocking, timeout)
 
     def _failure(self, waited: float) -> AcquireLockFailedException:
         if self._limit == 0:
@@ -244,7 +243,7 @@ class Lock:
 
     def _holder(self) -> Holder | None:
         if self._directory is not None:
-            holder = file_claim(self._key, self._directory).holder()
+            holder = FileClaim(self._key, self._directory).holder()
             if holder is not None:
                 return holder
         try:
@@ -260,6 +259,16 @@ def _thread_name(ident: int) -> str:
         if thread.ident == ident:
             return str(thread.name)
     return str(ident)
+
+
+def _limit(blocking: bool, timeout: float | None) -> float | None:
+    """How long to wait, in seconds: 0 for a single try, ``None`` for ever."""
+    limit = check_timeout(timeout)
+    if blocking:
+        return limit
+    if timeout is not None:
+        raise ValueError(f"timeout={timeout!r} does not go with blocking=False")
+    return 0
 
 
 def lock(
@@ -298,10 +307,7 @@ def lock(
     :raises LockPathError: if there is no safe lock directory
     """
     key = key_of(name, lock_file_prefix)
-    if timeout is not None:
-        timeout = check_timeout(timeout)
-        if not blocking:
-            raise ValueError(f"blocking=False does not wait, not for timeout={timeout!r} either")
+    limit = None if blocking and timeout is None else _limit(blocking, timeout)
     directory = config.lock_directory(lock_path) if external else None
     registry = _default_registry if semaphores is None else semaphores._registry
-    return Lock(name, key, registry.get(key), directory, timeout if blocking else 0, do_log)
+    return Lock(name, key, registry.get(key), directory, limit, do_log)

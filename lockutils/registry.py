@@ -9,6 +9,7 @@ import weakref
 # rests on it, and so must we: a check and a deletion in two steps can drop a lock that
 # another thread has just put under the same key.
 from _weakref import _remove_dead_weakref  # type: ignore[attr-defined]
+from weakref import ref
 
 from lockutils.turns import TurnQueue
 
@@ -20,21 +21,18 @@ if TYPE_CHECKING:
     LockT = TypeVar("LockT")
 
     class _Base(Generic[LockT]): ...
-
-    class _KeyedReference(weakref.ref[LockT]):
-        key: Hashable
 else:
 
     class _Base:
         __slots__ = ()
         __class_getitem__ = classmethod(lambda cls, _: cls)
 
-    class _KeyedReference(weakref.ref):
-        __slots__ = ("key",)
+
+_LEAST_ROOM = 64
 
 
 class Registry(_Base["LockT"]):
-    """One live lock for each key in use; an entry goes with the last user of its lock.
+    """One live lock for each key in use; it goes with its last user, and its entry soon after.
 
     Every holder and every waiter has a strong reference to the lock, so it cannot go while
     somebody depends on it (nova bug 872558).
@@ -45,17 +43,13 @@ class Registry(_Base["LockT"]):
     again whenever what it found was dying.
     """
 
-    __slots__ = ("__weakref__", "_factory", "_forget", "_references")
+    __slots__ = ("__weakref__", "_factory", "_references", "_room")
 
     def __init__(self, factory: Callable[[], LockT]) -> None:
         self._factory = factory
-        self._references: dict[Hashable, _KeyedReference[LockT]] = {}
-        references = self._references
-
-        def forget(reference: _KeyedReference[LockT]) -> None:
-            _remove_dead_weakref(references, reference.key)
-
-        self._forget: Any = forget
+        self._references: dict[Hashable, weakref.ref[LockT]] = {}
+        #: how many entries there may be, the dead among them, before the dead are removed
+        self._room = _LEAST_ROOM
         _registries.add(self)
 
     def get(self, key: Hashable) -> LockT:
@@ -69,18 +63,30 @@ class Registry(_Base["LockT"]):
 
     def _create(self, key: Hashable) -> LockT:
         references = self._references
+        if len(references) >= self._room:
+            self._sweep()
         while True:
             lock = self._factory()
-            reference = _KeyedReference(lock, self._forget)
-            reference.key = key
             _remove_dead_weakref(references, key)
-            reference = references.setdefault(key, reference)
+            reference = references.setdefault(key, ref(lock))
             found = reference()
             # The second look is for keys whose __eq__ is Python code: another thread can
             # insert while setdefault compares.  The later of two insertions always sits
             # further down the probe chain, so it is the one that fails here.
             if found is not None and references.get(key) is reference:
                 return found
+
+    def _sweep(self) -> None:
+        """Remove the dead entries.  Rare enough to cost each entry little.
+
+        Not by a callback of the references: that would be Python code at the end of each
+        use, and what a signal handler raises into a callback is lost.
+        """
+        references = self._references
+        for key, reference in list(references.items()):
+            if reference() is None:
+                _remove_dead_weakref(references, key)
+        self._room = max(_LEAST_ROOM, 2 * len(references))
 
     def __len__(self) -> int:
         """The number of keys that somebody holds, waits for or has a lock of."""

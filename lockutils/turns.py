@@ -17,9 +17,12 @@ from lockutils.caller import current_greenlet, current_task
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from lockutils.deadline import Deadline
     from lockutils.drivers.base import Claim
     from lockutils.parking.base import Parker
+    from lockutils.waiting import Wait
 
 _modules = sys.modules
 
@@ -39,13 +42,46 @@ class Turn:
         #: set before the waiter looks at the queue for the last time and parks
         self.parker: Parker | None = None
         #: what whoever has this turn has, or contends for, outside of the process
-        self.claim: Claim | None = None
+        self.claim: Claim | Wait | None = None
         #: seconds; for the log
         self.waited = self.since = 0.0
 
     def stops(self, other: Turn) -> bool:
         """Whether ``other`` cannot run while the caller blocks its thread or greenthread."""
         return self.thread == other.thread and self.greenlet == other.greenlet
+
+
+def take_turn(queue: TurnQueue, turn: Turn) -> Generator[None, None, None]:
+    """Enter ``queue`` at the first step; when closed, undo whatever ``turn`` has since.
+
+    A generator for one property: it cannot be left but through its ``finally``.  A signal
+    handler may raise at the entry of any Python function, so that an ``__exit__`` or
+    ``__del__`` is skipped as a whole, and the lock is held for ever.  Closing a generator
+    enters no function, and one that is dropped instead is closed by the interpreter.
+    """
+    try:
+        queue.append(turn)
+        yield
+    finally:
+        try:
+            _give_up_turn(queue, turn)
+        except BaseException:
+            # every step of it can be repeated, and none may be left out
+            _give_up_turn(queue, turn)
+            raise
+
+
+def _give_up_turn(queue: TurnQueue, turn: Turn) -> None:
+    try:
+        if turn.claim is not None:
+            turn.claim.release()
+    finally:
+        try:
+            queue.remove(turn)
+        except ValueError:
+            pass  # a second time, or in a forked child, which has none of its parent's turns
+        # A wake-up too many is harmless, one too few is a hang.
+        queue.wake_first()
 
 
 class TurnQueue(deque[Turn]):
@@ -57,22 +93,6 @@ class TurnQueue(deque[Turn]):
     __hash__ = object.__hash__  # type: ignore[assignment]
     __eq__ = object.__eq__
     __ne__ = object.__ne__
-
-    def leave(self, turn: Turn) -> bool:
-        """Give up ``turn``, held or waiting, and wake whoever is first now.
-
-        May be called again after an exception interrupted it: a wake-up too many is
-        harmless, one too few is a hang.
-
-        :return: whether ``turn`` was in the queue
-        """
-        try:
-            self.remove(turn)
-            was_in = True
-        except ValueError:
-            was_in = False
-        self.wake_first()
-        return was_in
 
     def wake_first(self) -> None:
         """Wake the first in the queue; drop it if its event loop is gone and can never run it."""
@@ -104,9 +124,7 @@ class TurnQueue(deque[Turn]):
             return True
         # A task that blocks its thread also stops the tasks of the same loop that wait
         # before it, although none of them holds the lock yet.
-        return turn.task != 0 and any(
-            turn.stops(other) for other in list(self)[: self.index(turn)]
-        )
+        return turn.task != 0 and any(turn.stops(other) for other in list(self)[: self.index(turn)])
 
     async def wait_for(self, turn: Turn, parker: Parker, deadline: Deadline) -> bool:
         """Wait until ``turn`` is first.  The caller takes it out again if this fails.

@@ -32,18 +32,73 @@ _LAST_PAUSE = 0.064
 _abandoned: dict[Hashable, Errand] = {}
 
 
+class Wait:
+    """One waiter's wait for a claim, and then its hold of it."""
+
+    __slots__ = ("_claim", "_errand", "_waiter")
+
+    def __init__(self, claim: Claim, waiter: Parker) -> None:
+        """Take over ``claim``, after a try of it failed: only this may release it now."""
+        self._claim = claim
+        self._waiter = waiter
+        self._errand: Errand | None = None
+
+    @property
+    def claim(self) -> Claim:
+        """The claim that is held, which may be another one for the same thing."""
+        return self._claim if self._errand is None else self._errand.claim
+
+    async def until_held(self, deadline: Deadline) -> bool:
+        """Wait until the lock is held.
+
+        Whatever comes of it, :meth:`release` is still to be called.
+
+        :return: ``False`` when the deadline passed before
+        :raises LockPathError: if the lock cannot be used
+        """
+        claim, waiter = self._claim, self._waiter
+        if not claim.can_block:
+            return await _poll(claim, waiter, deadline)
+        errand = self._errand = _abandoned.pop(claim.resource, None)
+        if errand is not None:
+            if errand.adopt(self):
+                claim.release()
+                return await errand.end(waiter, deadline)
+            self._errand = None
+        if deadline.left() is None and isinstance(waiter, ThreadParker):
+            claim.block()
+            return True
+        errand = self._errand = Errand(claim, self)
+        try:
+            helpers.run(errand.run)
+        except helpers.NoHelper:
+            self._errand = None
+            return await _poll(claim, waiter, deadline)
+        return await errand.end(waiter, deadline)
+
+    def wake(self) -> bool:
+        return self._waiter.wake()
+
+    def release(self) -> None:
+        """Let go of what is held, or leave the errand that goes on to itself."""
+        if self._errand is None:
+            self._claim.release()
+        else:
+            self._errand.leave(self)
+
+
 class Errand:
     """A helper's wait for a claim, on behalf of one waiter at a time.
 
     The guard is between the helper and the waiter; it is never held across a wait.
     """
 
-    __slots__ = ("_done", "_error", "_guard", "_started", "_waiter", "claim")
+    __slots__ = ("_done", "_error", "_guard", "_started", "_wait", "claim")
 
-    def __init__(self, claim: Claim, waiter: Parker) -> None:
+    def __init__(self, claim: Claim, wait: Wait) -> None:
         self.claim = claim
         self._guard = allocate_lock()
-        self._waiter: Parker | None = waiter
+        self._wait: Wait | None = wait
         self._started = False
         self._done = False
         self._error: BaseException | None = None
@@ -51,7 +106,7 @@ class Errand:
     def run(self) -> None:
         """What the helper does."""
         with self._guard:
-            if self._waiter is None:
+            if self._wait is None:
                 return  # given up before it began
             self._started = True
         error = None
@@ -62,101 +117,42 @@ class Errand:
         with self._guard:
             self._done = True
             self._error = error
-            waiter = self._waiter
-            if waiter is None:
+            wait = self._wait
+            if wait is None:
                 _abandoned.pop(self.claim.resource, None)
         # a waiter whose event loop is closed will never take what it waited for
-        if waiter is None or not waiter.wake():
+        if wait is None or not wait.wake():
             self.claim.release()
 
-    def adopt(self, waiter: Parker) -> bool:
-        """Go on for ``waiter``; ``False`` if it is over already."""
+    def adopt(self, wait: Wait) -> bool:
+        """Go on for ``wait``; ``False`` if it is over already."""
         with self._guard:
             if self._done:
                 return False
-            self._waiter = waiter
+            self._wait = wait
             return True
 
-    def abandon(self) -> bool:
-        """Go on for nobody; ``False`` if it is over: what it got is the caller's then."""
-        with self._guard:
-            if self._waiter is None:  # given up before: it is the helper's since
-                return True
-            if self._done:
+    async def end(self, waiter: Parker, deadline: Deadline) -> bool:
+        """Wait for the end of the errand; ``False`` when the deadline passed before."""
+        while not self._done:
+            if not await waiter.park(deadline) and not self._done:
                 return False
-            self._waiter = None
-            if self._started:
-                self.claim.stand_aside()
-                _abandoned[self.claim.resource] = self
-            else:
-                self.claim.release()
-        return True
-
-    async def wait(self, waiter: Parker, deadline: Deadline) -> Claim | None:
-        """Wait for the end of the errand; leave it to itself if the deadline comes first.
-
-        :return: the claim, held; ``None`` when the deadline passed
-        """
-        try:
-            while not self._done:
-                if not await waiter.park(deadline):
-                    break
-            if self.abandon():
-                return None
-        except BaseException:
-            self.drop()
-            raise
         if self._error is not None:
             raise self._error
-        return self.claim
+        return True
 
-    def drop(self) -> None:
-        """After an exception: leave nothing held that nobody knows of."""
-        if not self.abandon():
+    def leave(self, wait: Wait) -> None:
+        """Have nothing more to do with ``wait``: release its claim, or go on for nobody."""
+        with self._guard:
+            if self._wait is not wait:
+                return  # left before
+            if not self._done:
+                self._wait = None
+                if self._started:
+                    self.claim.stand_aside()
+                    _abandoned[self.claim.resource] = self
+                    return
             self.claim.release()
-
-
-async def wait_for(claim: Claim, waiter: Parker, deadline: Deadline) -> Claim | None:
-    """Wait until the lock is held, after a try of ``claim`` failed.
-
-    ``claim`` is given away: whatever happens, the caller must not use or release it again,
-    unless it is what is returned.  An exception leaves nothing held.
-
-    :return: the claim that is held now, which may be another one for the same thing;
-        ``None`` when the deadline passed before
-    :raises LockPathError: if the lock cannot be used
-    """
-    if claim.can_block:
-        left_over = _abandoned.pop(claim.resource, None)
-        if left_over is not None:
-            try:
-                if left_over.adopt(waiter):
-                    claim.release()
-                    return await left_over.wait(waiter, deadline)
-            except BaseException:
-                left_over.drop()
-                raise
-        if deadline.left() is not None or not isinstance(waiter, ThreadParker):
-            errand = Errand(claim, waiter)
-            try:
-                helpers.run(errand.run)
-                return await errand.wait(waiter, deadline)
-            except helpers.NoHelper:
-                pass
-            except BaseException:
-                errand.drop()
-                raise
-    try:
-        if claim.can_block and deadline.left() is None and isinstance(waiter, ThreadParker):
-            claim.block()
-            return claim
-        if await _poll(claim, waiter, deadline):
-            return claim
-    except BaseException:
-        claim.release()
-        raise
-    claim.release()
-    return None
 
 
 async def _poll(claim: Claim, waiter: Parker, deadline: Deadline) -> bool:

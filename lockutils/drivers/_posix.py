@@ -15,11 +15,12 @@ import fcntl
 import os
 import struct
 import sys
+from collections import deque
 from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, flock
 from fcntl import fcntl as _fcntl
 
 # not those of os, which eventlet replaces by ones that may switch to another greenthread
-from posix import close as close
+from posix import close as _close
 from posix import fstat as fstat
 from posix import open as _open
 from posix import stat as stat
@@ -28,6 +29,8 @@ from stat import S_ISREG
 _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # a FIFO in our place must not hang us
 _NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 _UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
+
+_READ_WRITE = (_FLAGS | os.O_RDWR,)
 
 # Python has these names since 3.9 on Linux; elsewhere there may be no such lock.
 _SETLK: int | None = getattr(fcntl, "F_OFD_SETLK", 37 if sys.platform == "linux" else None)
@@ -44,61 +47,72 @@ _READ = _whole_file(fcntl.F_RDLCK)
 _UNLOCK = _whole_file(fcntl.F_UNLCK)
 
 
-def open_file(path: bytes) -> tuple[int, bool, bool]:
+# --- descriptors
+#
+# A descriptor lives in a list of at most one, and is put there and taken away within one call
+# into C.  Between posix.open and the next line of Python a signal handler may raise, and the
+# descriptor would stay open for ever, perhaps with a lock on it.
+
+
+def open_into(cell: list[int], path: bytes, flags: int) -> None:
+    """Open ``path`` and append the descriptor to ``cell``, both or none."""
+    cell.extend(map(_open, (path,), (_FLAGS | flags,), (0o666,)))
+
+
+def close(cell: list[int]) -> None:
+    """Take the descriptor out of ``cell`` and close it, both or none."""
+    if cell:
+        deque(map(_close, map(list.pop, (cell,))), 0)
+
+
+def open_file(cell: list[int], path: bytes) -> tuple[bool, bool]:
     """Open a lock file, creating it where there is none; never truncate or follow a link.
 
     An existing file is opened without ``O_CREAT``: in a sticky directory the kernel refuses
     that flag for a file of somebody else (``fs.protected_regular``, proc(5)).
 
-    :return: the descriptor, whether it can be written to, whether the file is new
+    :return: whether it can be written to, whether it is new
     """
     while True:
         try:
-            return _open(path, _FLAGS | os.O_RDWR), True, False
+            open_into(cell, path, os.O_RDWR)
+            return True, False
         except FileNotFoundError:
             pass
         except OSError as error:
             if error.errno not in _NOT_WRITABLE:
                 raise
-            return _open(path, _FLAGS | os.O_RDONLY), False, False
+            open_into(cell, path, os.O_RDONLY)
+            return False, False
         try:
-            return _open(path, _FLAGS | os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666), True, True
+            open_into(cell, path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+            return True, True
         except FileExistsError:
             pass  # somebody was faster
 
 
-def lock_at_once(path: bytes) -> int:
+def lock_at_once(cell: list[int], path: bytes) -> bool:
     """Open, lock twice and check, if all of it is as ordinary as it nearly always is.
-
-    :return: the descriptor; -1 if anything is out of the ordinary, with nothing held or open:
-        then the steps one by one tell what it is
-    """
-    try:
-        fd = _open(path, _FLAGS | os.O_RDWR)
-    except OSError:
-        return -1
-    try:
-        flock(fd, LOCK_EX | LOCK_NB)
-        _fcntl(fd, _SETLK, _WRITE)  # type: ignore[arg-type]
-        if is_ordinary(fstat(fd)):
-            return fd
-    except (OSError, TypeError):  # TypeError: there is no such call here
-        pass
-    except BaseException:
-        close(fd)
-        raise
-    close(fd)
-    return -1
-
-
-def is_ordinary(status: os.stat_result) -> bool:
-    """Whether a locked file can be taken for the one at its path without looking there.
 
     Who removes or replaces a lock file does so while he holds it, and then it has no link
     left.  He may have moved it away between our open and our lock; a look at the path would
     not help, since he can as well do so right after it.
+
+    :return: ``False`` if anything is out of the ordinary, with nothing held or open: then
+        the steps one by one tell what it is
     """
-    return status.st_nlink == 1 and S_ISREG(status.st_mode)
+    try:
+        cell.extend(map(_open, (path,), _READ_WRITE))
+        fd = cell[0]
+        flock(fd, LOCK_EX | LOCK_NB)
+        _fcntl(fd, _SETLK, _WRITE)  # type: ignore[arg-type]
+        status = fstat(fd)
+        if status.st_nlink == 1 and S_ISREG(status.st_mode):
+            return True
+    except (OSError, TypeError):  # TypeError: there is no such call here
+        pass
+    close(cell)
+    return False
 
 
 def unsupported(error: OSError) -> bool:
@@ -144,3 +158,19 @@ def record_wait(fd: int, writable: bool) -> None:
 def record_unlock(fd: int) -> None:
     if _SETLK is not None:
         _fcntl(fd, _SETLK, _UNLOCK)
+
+
+def unlock(fd: int) -> None:
+    """Let go of both locks.
+
+    Closing alone would do, were it not for descriptors that a forked child inherited: they
+    would keep the locks.  The record lock goes first, because waiters queue at the other.
+    """
+    try:
+        _fcntl(fd, _SETLK, _UNLOCK)  # type: ignore[arg-type]
+    except (OSError, TypeError):
+        pass  # there are no such locks here
+    try:
+        flock(fd, LOCK_UN)
+    except OSError:
+        pass

@@ -9,6 +9,7 @@ from stat import S_ISREG
 from lockutils._native import allocate_lock
 from lockutils.drivers import _posix, families
 from lockutils.drivers.proc_locks import holder_of
+from lockutils.drivers.sweep import is_due, sweep
 from lockutils.errors import LockPathError
 
 TYPE_CHECKING = False
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 #: the descriptors of all claims of this process, for a forked child to close
 _open_descriptors: set[int] = set()
+#: between a thread that waits for a record lock and those who make it stand aside
+_guard = allocate_lock()
 #: changes in a forked child, to tell it the claims of its parent
 _this_process = object()
 
@@ -26,12 +29,11 @@ class FileClaim:
     """One contender for one lock file.  See :class:`lockutils.drivers.base.Claim`."""
 
     __slots__ = (
-        "_descriptor",
+        "_cell",
         "_directory",
-        "_guard",
-        "_is_new",
         "_kinds",
         "_process",
+        "_sweeps",
         "_waits_for_record",
         "_writable",
         "resource",
@@ -42,29 +44,24 @@ class FileClaim:
     def __init__(self, key: str, directory: Directory) -> None:
         self._directory = directory
         self.resource = directory.file_of(key)
-        self._descriptor = -1
+        self._cell: list[int] = []
         self._process = _this_process
         self._kinds = families.BOTH
-        self._guard = allocate_lock()
+        self._sweeps = False
         self._waits_for_record = False
 
     # --- without waiting
 
     def try_acquire(self) -> bool:
-        if self._descriptor < 0:
-            descriptor = _posix.lock_at_once(self.resource)
-            if descriptor >= 0:
-                self._descriptor = descriptor
-                _open_descriptors.add(descriptor)
-                return True
+        cell = self._cell
+        if not cell and _posix.lock_at_once(cell, self.resource):
+            _open_descriptors.add(cell[0])
+            return True
         try:
             while True:
-                descriptor = self._descriptor
-                if descriptor < 0:
-                    descriptor = self._open()
-                if not self._try_both(descriptor):
+                if not self._try_both(self._open()):
                     return False
-                if self._is_current(descriptor):
+                if self._is_current():
                     return True
                 self.release()
         except OSError as error:
@@ -72,15 +69,21 @@ class FileClaim:
             raise self._unusable(error) from error
 
     def _open(self) -> int:
+        """Return the descriptor, opened if it is not yet."""
+        cell = self._cell
+        if cell:
+            return cell[0]
         try:
-            opened = _posix.open_file(self.resource)
+            opened = _posix.open_file(cell, self.resource)
         except FileNotFoundError:
             self._directory.make()
-            opened = _posix.open_file(self.resource)
-        self._descriptor, self._writable, self._is_new = opened
-        _open_descriptors.add(self._descriptor)
-        self._kinds = families.of_file(self._descriptor)
-        return self._descriptor
+            opened = _posix.open_file(cell, self.resource)
+        descriptor = cell[0]
+        _open_descriptors.add(descriptor)
+        self._writable, is_new = opened
+        self._sweeps = is_new and self._directory.swept and is_due(descriptor)
+        self._kinds = families.of_file(descriptor)
+        return descriptor
 
     def _try_both(self, descriptor: int) -> bool:
         """Take both locks or none, as far as the file system has them."""
@@ -103,18 +106,18 @@ class FileClaim:
 
     def _learn_kinds(self) -> bool:
         """After a surprise: whether this file system turns out to have one kind only."""
-        if not families.find_out(self._descriptor, self._directory.path):
+        if not families.find_out(self._cell[0], self._directory.path):
             return False
-        self._kinds = families.of_file(self._descriptor)
+        self._kinds = families.of_file(self._cell[0])
         return True
 
-    def _is_current(self, descriptor: int) -> bool:
+    def _is_current(self) -> bool:
         """Whether the file that is locked is still what the path names.
 
         While we waited, somebody may have removed or replaced it: then the next one locks
         another file, and both of us would be in.
         """
-        held = _posix.fstat(descriptor)
+        held = _posix.fstat(self._cell[0])
         if not S_ISREG(held.st_mode):
             raise OSError(errno.EINVAL, "Not a regular file")
         try:
@@ -133,11 +136,8 @@ class FileClaim:
     def block(self) -> None:
         try:
             while True:
-                descriptor = self._descriptor
-                if descriptor < 0:
-                    descriptor = self._open()
-                if self._wait_for_both(descriptor):
-                    if self._is_current(descriptor):
+                if self._wait_for_both(self._open()):
+                    if self._is_current():
                         return
                     self.release()
         except OSError as error:
@@ -161,10 +161,10 @@ class FileClaim:
             return False
         # A foreign tool has the record lock.  We wait for it with our flock in hand, until
         # the waiter gives up: see stand_aside.
-        with self._guard:
+        with _guard:
             self._waits_for_record = True
         _posix.record_wait(descriptor, self._writable)
-        with self._guard:
+        with _guard:
             self._waits_for_record = False
         if kinds.flock and not _posix.flock_try(descriptor):
             _posix.record_unlock(descriptor)
@@ -174,51 +174,43 @@ class FileClaim:
     def stand_aside(self) -> None:
         # Under the guard the waiting thread cannot get past its wait, so that the descriptor
         # is the one it waits with and not another that was given its number since.
-        with self._guard:
+        with _guard:
             if self._waits_for_record and self._kinds.flock:
-                _posix.flock_unlock(self._descriptor)
+                _posix.flock_unlock(self._cell[0])
 
     # --- letting go
 
     def release(self) -> None:
-        descriptor = self._descriptor
-        if descriptor < 0:
+        cell = self._cell
+        if not cell:
             return
         if self._process is not _this_process:  # the parent's; our copy is closed already
-            self._descriptor = -1
+            cell.clear()
             return
-        # Closing alone would do, were it not for descriptors that a forked child inherited:
-        # they would keep the lock.  The record lock goes first: waiters queue at the other.
         try:
-            if self._kinds.record:
-                _posix.record_unlock(descriptor)
-            if self._kinds.flock:
-                _posix.flock_unlock(descriptor)
-        except OSError:
-            pass  # there was nothing to unlock, or closing does it
+            _posix.unlock(cell[0])
         finally:
-            self._descriptor = -1
-            _open_descriptors.discard(descriptor)
-            _posix.close(descriptor)
+            _open_descriptors.discard(cell[0])
+            _posix.close(cell)
+        if self._sweeps:
+            self._sweeps = False
+            sweep(self._directory.path)
 
-    def __del__(self) -> None:
-        if self._descriptor >= 0:
-            self.release()
-
-    def hand_to_child(self) -> None:
+    def hand_to_children(self) -> None:
         """Let the programs that this process starts inherit the lock, until it is released."""
-        os.set_inheritable(self._descriptor, True)
+        os.set_inheritable(self._cell[0], True)
 
     def holder(self) -> Holder | None:
         return holder_of(self.resource)
 
 
 def _after_fork_in_child() -> None:
-    global _this_process
+    global _guard, _this_process
+    _guard = allocate_lock()
     _this_process = object()
     # Close and never unlock: the lock is shared with the parent.
     for descriptor in _open_descriptors:
-        _posix.close(descriptor)
+        os.close(descriptor)
     _open_descriptors.clear()
 
 

@@ -17,10 +17,10 @@ class AsyncioParker:
     __slots__ = ("_future", "_loop", "_woken", "clock")
 
     def __init__(self) -> None:
-        asyncio = sys.modules.get("asyncio")
-        if asyncio is None:
+        library = sys.modules.get("asyncio")
+        if library is None:
             raise RuntimeError("an asynchronous acquisition needs a running event loop")
-        self._loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
+        self._loop: asyncio.AbstractEventLoop = library.get_running_loop()
         self._future: asyncio.Future[None] | None = None
         self._woken = False
         self.clock = self._loop.time

@@ -19,29 +19,30 @@ class TrioParker:
     __slots__ = ("_task", "_token", "_trio", "_woken", "clock")
 
     def __init__(self) -> None:
-        trio = self._trio = sys.modules["trio"]
-        self._token: trio.lowlevel.TrioToken = trio.lowlevel.current_trio_token()
+        library = self._trio = sys.modules["trio"]
+        self._token: trio.lowlevel.TrioToken = library.lowlevel.current_trio_token()
         self._task: trio.lowlevel.Task | None = None
         self._woken = False
-        self.clock = trio.current_time
+        self.clock = library.current_time
 
     async def park(self, deadline: Deadline) -> bool:
         left = deadline.left()
         if left == 0.0:
             return False
-        trio = self._trio
-        with trio.move_on_after(float("inf") if left is None else left):
-            self._task = trio.lowlevel.current_task()
+        library = self._trio
+        with library.move_on_after(float("inf") if left is None else left):
+            self._task = library.lowlevel.current_task()
             # a wake that came before this found no task and has set the flag
             if not self._woken:
-                await trio.lowlevel.wait_task_rescheduled(self._abort)
+                await library.lowlevel.wait_task_rescheduled(self._abort)
             self._task = None
         self._woken = False
         return deadline.left() != 0.0
 
     def _abort(self, _: Any) -> trio.lowlevel.Abort:
         self._task = None
-        return self._trio.lowlevel.Abort.SUCCEEDED
+        succeeded: trio.lowlevel.Abort = self._trio.lowlevel.Abort.SUCCEEDED
+        return succeeded
 
     def wake(self) -> bool:
         self._woken = True

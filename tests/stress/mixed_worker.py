@@ -6,7 +6,8 @@ interpreter.  Prints what became of each turn, as JSON, and fails if two holders
 
 import sys
 
-FLAVOUR, LOCK_DIR, WITNESS, TURNS, SEED = sys.argv[1], sys.argv[2], sys.argv[3], *map(int, sys.argv[4:])
+FLAVOUR, LOCK_DIR, WITNESS = sys.argv[1:4]
+TURNS, SEED = map(int, sys.argv[4:])
 sys.argv[1:] = []
 
 if FLAVOUR == "eventlet":
@@ -92,7 +93,7 @@ def in_native_thread(function, *args):
     def body():
         try:
             function(*args)
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:
             errors.append(repr(error))
         finished.put(None)
 

@@ -1,0 +1,91 @@
+"""The main thread acquires and releases while a signal handler raises into it all the time.
+
+Run as: signalled.py LOCK_DIR PLACE ROUNDS.  Other threads want the same locks.  At the end
+nothing is held, nobody waits, and no descriptor is left.
+"""
+
+import os
+import random
+import signal
+import sys
+import time
+
+import lockutils
+from lockutils import _native
+
+LOCK_DIR, PLACE, ROUNDS = sys.argv[1], sys.argv[2], int(sys.argv[3])
+EXTERNAL = PLACE == "external"
+PATIENCE = 30.0
+
+
+class Raised(Exception):
+    pass
+
+
+def handler(*_):
+    raise Raised
+
+
+inside = 0
+overlaps = 0
+stop = False
+ended = _native.SimpleQueue()
+
+
+def enter_and_leave(name, **options):
+    global inside, overlaps
+    with lockutils.lock(name, external=EXTERNAL, lock_path=LOCK_DIR, **options):
+        try:
+            inside += 1
+            overlaps += inside != 1
+        finally:
+            inside -= 1
+
+
+def competitor():
+    while not stop:
+        with lockutils.lock("it", external=EXTERNAL, lock_path=LOCK_DIR):
+            pass
+        time.sleep(0.0002)
+    ended.put(None)
+
+
+def main():
+    for name in ("it", "warm up"):
+        enter_and_leave(name)
+    descriptors = len(os.listdir("/proc/self/fd"))
+    for _ in range(2):
+        _native.start_new_thread(competitor, ())
+    chance = random.Random(0)
+    raised = done = 0
+    signal.signal(signal.SIGALRM, handler)
+    while raised < ROUNDS:
+        try:
+            signal.setitimer(signal.ITIMER_REAL, chance.random() / 2000)
+            for _ in range(20):
+                with lockutils.lock(
+                    "it",
+                    external=EXTERNAL,
+                    lock_path=LOCK_DIR,
+                    timeout=chance.choice([None, 10]),
+                ):
+                    done += 1
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        except Raised:
+            raised += 1
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    global stop
+    stop = True
+    for _ in range(2):
+        ended.get(timeout=PATIENCE)
+    assert lockutils.lock("it", external=EXTERNAL, lock_path=LOCK_DIR).acquire(timeout=PATIENCE)
+    handle = lockutils.lock("it")
+    assert not handle._queue, "somebody is still in the queue"
+    watchdog = time.monotonic() + PATIENCE
+    while len(os.listdir("/proc/self/fd")) > descriptors:
+        assert time.monotonic() < watchdog, os.listdir("/proc/self/fd")
+        time.sleep(0.01)
+    print(done, "turns,", raised, "exceptions")
+
+
+main()
