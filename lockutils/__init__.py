@@ -9,8 +9,9 @@ from lockutils.errors import (
     LockPathError,
     LockTimeout,
 )
+from lockutils.handle import Lock
 from lockutils.holder import Holder
-from lockutils.lock import Lock, lock
+from lockutils.lock import lock
 from lockutils.lock_by_key import LockByKey, Semaphores
 from lockutils.synchronized import synchronized
 

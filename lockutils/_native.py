@@ -26,6 +26,7 @@ __all__ = [
     "SimpleQueue",
     "allocate_lock",
     "get_ident",
+    "local",
     "read",
     "start_new_thread",
     "write",
@@ -34,12 +35,12 @@ __all__ = [
 
 def _original(name: str) -> Any:
     found = getattr(_thread, name)
-    if isinstance(found, BuiltinFunctionType):
+    if _is_real(found):
         return found
     gevent_monkey = sys.modules.get("gevent.monkey")
     if gevent_monkey is not None:
         found = gevent_monkey.get_original("_thread", name)
-        if isinstance(found, BuiltinFunctionType):
+        if _is_real(found):
             return found
     eventlet_patcher = sys.modules.get("eventlet.patcher")
     if eventlet_patcher is not None:
@@ -47,6 +48,11 @@ def _original(name: str) -> Any:
     return found
 
 
+def _is_real(found: Any) -> bool:
+    return isinstance(found, BuiltinFunctionType) or found.__module__ == "_thread"
+
+
 allocate_lock = _original("allocate_lock")
 get_ident = _original("get_ident")
+local = _original("_local")
 start_new_thread = _original("start_new_thread")

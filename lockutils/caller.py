@@ -1,37 +1,72 @@
-"""Who is asking: which greenthread, which task.
+"""Who is asking: which native thread, which greenthread in it, which task on it.
 
-Libraries are looked up in ``sys.modules`` and never imported: where one is not loaded, none
-of its waiters exist.  Identities are numbers and not references, because a queue that kept
-a greenlet or a task alive would keep its locks held, too.
+The libraries are looked up in ``sys.modules`` and never imported: where one is not loaded,
+none of its waiters exist.  A greenlet or task is told by a weak reference.  A queue that kept
+one alive would keep its locks held, too; and a number, as ``id`` is or the identity of a
+thread, soon belongs to another.
 """
 
 from __future__ import annotations
 
 import sys
+from weakref import ref
+
+from lockutils._native import get_ident, local
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _modules = sys.modules
+_here = local()
 
 
-def current_greenlet() -> int:
-    """The identity of the running greenlet; 0 for the main one of a thread."""
+class Thread:
+    """A native thread, as long as anybody knows it."""
+
+    __slots__ = ("ident",)
+
+    def __init__(self) -> None:
+        self.ident: int = get_ident()
+
+
+def current_thread() -> Thread:
+    try:
+        thread: Thread = _here.thread
+    except AttributeError:
+        thread = _here.thread = Thread()
+    return thread
+
+
+def current_greenlet() -> ref[Any] | None:
+    """The running greenlet; ``None`` for the main one of a thread, whoever has loaded greenlet."""
     try:
         current = _modules["greenlet"].getcurrent()
     except AttributeError:  # being imported by another thread: no greenlet can be running
-        return 0
-    return 0 if current.parent is None else id(current)
+        return None
+    return None if current.parent is None else ref(current)
 
 
-def current_task() -> int:
-    """The identity of the running trio or asyncio task; 0 where none is running."""
+def current_task() -> ref[Any] | None:
+    """The running trio or asyncio task; ``None`` where none is running."""
+    if in_trio():
+        return ref(_modules["trio"].lowlevel.current_task())
+    # absent while another thread is importing asyncio: no loop can be running
+    get_loop = getattr(_modules.get("asyncio"), "_get_running_loop", None)
+    loop = None if get_loop is None else get_loop()
+    if loop is None:
+        return None
+    task = _modules["asyncio"].current_task(loop)
+    return None if task is None else ref(task)
+
+
+def in_trio() -> bool:
+    """Whether a trio task is running."""
+    lowlevel = getattr(_modules.get("trio"), "lowlevel", None)
+    if lowlevel is None:
+        return False
     try:
-        trio = _modules.get("trio")
-        if trio is not None and trio.lowlevel.in_trio_task():
-            return id(trio.lowlevel.current_task())
-        asyncio = _modules.get("asyncio")
-        if asyncio is not None:
-            loop = asyncio._get_running_loop()
-            if loop is not None:
-                return id(asyncio.current_task(loop))
-    except AttributeError:  # being imported by another thread: no loop can be running
-        pass
-    return 0
+        lowlevel.current_task()  # in_trio_task() came with trio 0.23
+    except (AttributeError, RuntimeError):
+        return False
+    return True

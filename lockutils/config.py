@@ -8,6 +8,7 @@ from lockutils.directory import DefaultDirectory, Directory, default_parent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import TypeAlias
 
     StrPath: TypeAlias = str | os.PathLike[str]
@@ -16,6 +17,8 @@ _OURS = "LOCKUTILS_LOCK_PATH"
 _OSLOS = "OSLO_LOCK_PATH"
 # as os.environ keeps them inside
 _OURS_RAW, _OSLOS_RAW = map(os.environ.encodekey, (_OURS, _OSLOS))
+
+_user_id: Callable[[], int] = getattr(os, "geteuid", lambda: 0)  # Windows has no such call
 
 _set_path: str | None = None
 _defaults: dict[int, DefaultDirectory] = {}
@@ -98,7 +101,7 @@ def _directory(path: StrPath, source: str) -> Directory:
 
 
 def _default() -> DefaultDirectory:
-    user = os.geteuid()
+    user = _user_id()
     directory = _defaults.get(user)
     if directory is None:
         directory = DefaultDirectory(os.fsencode(f"{default_parent()}/lockutils-{user}"))

@@ -24,6 +24,20 @@ def check_timeout(timeout: float | None, name: str = "timeout") -> float | None:
     return None if timeout == math.inf else timeout
 
 
+def limit_of(blocking: bool, timeout: float | None) -> float | None:
+    """Return how long to wait, in seconds: 0 for a single try, ``None`` for ever.
+
+    :raises TypeError: if ``timeout`` is not a number
+    :raises ValueError: if it is negative or NaN, or comes with ``blocking=False``
+    """
+    limit = check_timeout(timeout)
+    if blocking:
+        return limit
+    if timeout is not None:
+        raise ValueError(f"timeout={timeout!r} does not go with blocking=False")
+    return 0
+
+
 class Deadline:
     """When to give up.  Made once, at the start of the first wait."""
 

@@ -35,6 +35,12 @@ class Directory:
             self._files[key] = path
         return path
 
+    def check(self) -> None:
+        """Called before a lock file is looked for that may have to be created.
+
+        :raises LockPathError: if no file of ours may be in here
+        """
+
     def make(self) -> None:
         """Create the directory, as open to others as the umask allows.
 
@@ -51,10 +57,13 @@ class Directory:
         :raises LockPathError: if the directory cannot be made
         """
         try:
-            return os.pathconf(self.path, "PC_NAME_MAX")
-        except FileNotFoundError:
-            self.make()
-            return os.pathconf(self.path, "PC_NAME_MAX")
+            try:
+                return os.pathconf(self.path, "PC_NAME_MAX")
+            except FileNotFoundError:
+                self.make()
+                return os.pathconf(self.path, "PC_NAME_MAX")
+        except OSError as error:
+            raise LockPathError(error.errno, error.strerror, os.fsdecode(self.path)) from error
 
 
 class DefaultDirectory(Directory):
@@ -85,6 +94,8 @@ class DefaultDirectory(Directory):
         status = os.lstat(self.path)
         if not stat.S_ISDIR(status.st_mode):
             problem = "Lock directory is not a directory"
+        elif os.name == "nt":
+            return  # owner and mode say nothing there
         elif status.st_uid != os.geteuid():
             problem = f"Lock directory belongs to user {status.st_uid}"
         elif status.st_mode & 0o022:
@@ -93,6 +104,8 @@ class DefaultDirectory(Directory):
             return
         raise LockPathError(errno.EPERM, problem, path)
 
+    check = make  # a cleaner may have removed it, and somebody else made it again
+
 
 def default_parent() -> str:
     """Where the default directories of all users are.
@@ -100,6 +113,10 @@ def default_parent() -> str:
     ``/run/lock`` where users may write there: it is gone at boot, as locks should be, no
     cleaner visits it, and a unit with ``PrivateTmp=`` sees the same one as everybody else.
     """
+    if os.name == "nt":
+        import tempfile
+
+        return tempfile.gettempdir()
     for parent in ("/run/lock", "/var/tmp"):
         try:
             mode = os.stat(parent).st_mode

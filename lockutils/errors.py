@@ -20,10 +20,14 @@ class AcquireLockFailedException(Exception):
     def __init__(
         self, lock_name: object, waited: float = 0.0, holder: Holder | None = None
     ) -> None:
-        super().__init__(lock_name, waited, holder)
+        # one argument: OSError would take two of them for errno and strerror
+        super().__init__(lock_name)
         self.lock_name = lock_name
         self.waited = waited
         self.holder = holder
+
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
+        return type(self), (self.lock_name, self.waited, self.holder)
 
     @property
     def message(self) -> str:

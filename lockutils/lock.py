@@ -1,274 +1,20 @@
-"""The way of a lock: name, key, in-process turn, claim outside, held; and the same way back."""
+"""The way of a name: key, lock directory, in-process lock; and a handle that has them all."""
 
 from __future__ import annotations
 
-import os
-import sys
-from time import monotonic
-
-from lockutils import config, log
-from lockutils.deadline import Deadline, check_timeout
-from lockutils.drivers import FileClaim
-from lockutils.errors import AcquireLockFailedException, DeadlockError, LockTimeout
-from lockutils.holder import Holder
+from lockutils import config
+from lockutils.deadline import limit_of
+from lockutils.handle import Lock
+from lockutils.lock_by_key import Semaphores
 from lockutils.naming import key_of
-from lockutils.parking import blocking_parker, task_checkpoint, task_parker
-from lockutils.parking.base import run
 from lockutils.registry import Registry
-from lockutils.turns import Turn, TurnQueue, take_turn
-from lockutils.waiting import Wait
+from lockutils.turns import TurnQueue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator
-    from types import TracebackType
-
     from lockutils.config import StrPath
-    from lockutils.directory import Directory
-    from lockutils.lock_by_key import LockByKey
-    from lockutils.parking.base import Parker
 
 _default_registry: Registry[TurnQueue] = Registry(TurnQueue)
-
-
-class Lock:
-    """A handle of a named lock.  Made by :func:`lock`; holds nothing until it acquires.
-
-    All handles of one name exclude each other, and so do the threads, greenthreads and tasks
-    that share one handle.  Whoever has the handle may release it, also from another thread.
-    A handle that is dropped while it holds lets go.
-    """
-
-    __slots__ = ("_directory", "_do_log", "_hold", "_key", "_limit", "_queue", "_turn", "name")
-
-    def __init__(
-        self,
-        name: str,
-        key: str,
-        queue: TurnQueue,
-        directory: Directory | None = None,
-        limit: float | None = None,
-        do_log: bool = True,
-    ) -> None:
-        #: the name as it was asked for
-        self.name = name
-        self._key = key
-        self._queue = queue
-        #: of the lock file; None if the lock is of this process alone
-        self._directory = directory
-        #: how long to wait, in seconds: 0 tries once, None waits for ever
-        self._limit = limit
-        self._do_log = do_log
-        #: the turn of the holder, and what gives it up, if this handle holds
-        self._turn: Turn | None = None
-        self._hold: Generator[None, None, None] | None = None
-
-    def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
-        """Acquire the lock; a wait blocks the calling thread or greenthread.
-
-        :param blocking: ``False`` tries once
-        :param timeout: in seconds; ``None`` is as :func:`lock` was told
-        :return: whether the lock is held now
-        :raises DeadlockError: if the caller would wait for itself for ever
-        :raises LockPathError: if the lock file cannot be used
-        :raises ValueError: if ``timeout`` is negative or NaN, or comes with ``blocking=False``
-        """
-        return self._acquire(self._limit_of(blocking, timeout))
-
-    async def async_acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
-        """Acquire the lock; a wait suspends the calling task.  As :meth:`acquire` otherwise."""
-        return await self._acquire_in_task(self._limit_of(blocking, timeout))
-
-    def release(self) -> None:
-        """Let go of the lock and wake the next in line.
-
-        :raises RuntimeError: if this handle does not hold it, or a parent process does
-        """
-        turn = self._turn
-        # what a parent process acquired is not in the queue of a forked child
-        inherited = turn is not None and (not self._queue or self._queue[0] is not turn)
-        self._let_go()
-        if inherited:
-            raise RuntimeError(f"the lock {self.name!r} was acquired by the parent, before a fork")
-
-    async def async_release(self) -> None:
-        """Let go of the lock, as :meth:`release`; never waits."""
-        self.release()
-
-    def __enter__(self) -> Lock:
-        """Acquire the lock.
-
-        :raises AcquireLockFailedException: if it is held by somebody else and ``blocking``
-            is false
-        :raises LockTimeout: if the time-out ran out
-        """
-        start = monotonic() if self._limit else 0.0
-        if not self._acquire(self._limit):
-            raise self._failure(monotonic() - start)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._let_go()
-
-    async def __aenter__(self) -> Lock:
-        start = monotonic() if self._limit else 0.0
-        if not await self._acquire_in_task(self._limit):
-            raise self._failure(monotonic() - start)
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._let_go()
-
-    def __repr__(self) -> str:
-        where = "" if self._directory is None else f" in {os.fsdecode(self._directory.path)}"
-        state = "free" if self._hold is None else "held"
-        return f"<{type(self).__name__} {self.name!r}{where}, {state}>"
-
-    def hand_to_children(self) -> None:
-        """Let programs that this process starts from now on inherit the lock, while it is held.
-
-        They keep it when this process dies before it released; a release ends it for all.
-
-        :raises RuntimeError: if this handle does not hold an external lock
-        """
-        claim = None if self._turn is None else self._turn.claim
-        if isinstance(claim, Wait):
-            claim = claim.claim
-        if not isinstance(claim, FileClaim):
-            raise RuntimeError(f"the lock {self.name!r} is not held by a lock file")
-        claim.hand_to_children()
-
-    # --- the steps
-
-    def _acquire(self, limit: float | None) -> bool:
-        turn = Turn()
-        hold = take_turn(self._queue, turn)
-        try:
-            hold.send(None)
-            if self._try(turn) or run(self._wait(turn, limit, by_task=False)):
-                self._got(turn, hold)
-                return True
-            hold.close()
-            return False
-        except BaseException:
-            self._undo(hold)
-            raise
-
-    async def _acquire_in_task(self, limit: float | None) -> bool:
-        await task_checkpoint()
-        turn = Turn()
-        hold = take_turn(self._queue, turn)
-        try:
-            hold.send(None)
-            if self._try(turn) or await self._wait(turn, limit, by_task=True):
-                self._got(turn, hold)
-                return True
-            hold.close()
-            return False
-        except BaseException:
-            self._undo(hold)
-            raise
-
-    def _got(self, turn: Turn, hold: Generator[None, None, None]) -> None:
-        self._turn = turn
-        self._hold = hold
-        if self._do_log and log.enabled():
-            turn.since = monotonic()
-            log.debug("Acquired lock %r :: waited %.3fs", self.name, turn.waited)
-
-    def _undo(self, hold: Generator[None, None, None]) -> None:
-        if self._hold is hold:
-            self._hold = self._turn = None
-        hold.close()
-
-    def _let_go(self) -> None:
-        turn, hold = self._turn, self._hold
-        if turn is None or hold is None:
-            raise RuntimeError(f"the lock {self.name!r} is released, but not held")
-        # the handle is free before the lock is: the next holder may be its next user
-        self._hold = self._turn = None
-        hold.close()
-        if turn.since:
-            log.debug("Released lock %r :: held %.3fs", self.name, monotonic() - turn.since)
-
-    def _try(self, turn: Turn) -> bool:
-        """Whether the lock is held now, since nobody else had it."""
-        return self._queue[0] is turn and (self._directory is None or self._try_outside(turn))
-
-    def _try_outside(self, turn: Turn) -> bool:
-        assert self._directory is not None
-        claim = turn.claim = FileClaim(self._key, self._directory)
-        return claim.try_acquire()
-
-    async def _wait(self, turn: Turn, limit: float | None, *, by_task: bool) -> bool:
-        """Go on where :meth:`_try` had to stop; ``False`` when the time is up."""
-        if limit == 0:
-            return False
-        start = monotonic()
-        waiter: Parker = task_parker() if by_task else blocking_parker()
-        deadline = Deadline(limit, waiter.clock)
-        queue = self._queue
-        if limit is None and queue.waits_for_itself(turn, by_task=by_task):
-            raise DeadlockError(f"the caller holds {self.name!r}, and would wait for itself")
-        if not await queue.wait_for(turn, waiter, deadline):
-            return False
-        if self._directory is not None and (turn.claim is not None or not self._try_outside(turn)):
-            claim = turn.claim
-            assert claim is not None and not isinstance(claim, Wait)
-            wait = turn.claim = Wait(claim, waiter)
-            if not await wait.until_held(deadline):
-                return False
-        turn.waited = monotonic() - start
-        return True
-
-    def _limit_of(self, blocking: bool, timeout: float | None) -> float | None:
-        if blocking and timeout is None:
-            return self._limit
-        return _limit(blocking, timeout)
-
-    def _failure(self, waited: float) -> AcquireLockFailedException:
-        if self._limit == 0:
-            return AcquireLockFailedException(self.name, 0.0, self._holder())
-        return LockTimeout(self.name, waited, self._holder())
-
-    def _holder(self) -> Holder | None:
-        if self._directory is not None:
-            holder = FileClaim(self._key, self._directory).holder()
-            if holder is not None:
-                return holder
-        try:
-            thread = self._queue[0].thread
-        except IndexError:
-            return None
-        return Holder(os.getpid(), f"thread {_thread_name(thread)}")
-
-
-def _thread_name(ident: int) -> str:
-    threading = sys.modules.get("threading")
-    for thread in () if threading is None else threading.enumerate():
-        if thread.ident == ident:
-            return str(thread.name)
-    return str(ident)
-
-
-def _limit(blocking: bool, timeout: float | None) -> float | None:
-    """How long to wait, in seconds: 0 for a single try, ``None`` for ever."""
-    limit = check_timeout(timeout)
-    if blocking:
-        return limit
-    if timeout is not None:
-        raise ValueError(f"timeout={timeout!r} does not go with blocking=False")
-    return 0
 
 
 def lock(
@@ -277,7 +23,7 @@ def lock(
     external: bool = False,
     lock_path: StrPath | None = None,
     do_log: bool = True,
-    semaphores: LockByKey | None = None,
+    semaphores: Semaphores | None = None,
     delay: float = 0.01,
     fair: bool = False,
     blocking: bool = True,
@@ -307,7 +53,12 @@ def lock(
     :raises LockPathError: if there is no safe lock directory
     """
     key = key_of(name, lock_file_prefix)
-    limit = None if blocking and timeout is None else _limit(blocking, timeout)
+    limit = None if blocking and timeout is None else limit_of(blocking, timeout)
     directory = config.lock_directory(lock_path) if external else None
-    registry = _default_registry if semaphores is None else semaphores._registry
+    if semaphores is None:
+        registry = _default_registry
+    elif isinstance(semaphores, Semaphores):
+        registry = semaphores.registry
+    else:
+        raise TypeError(f"semaphores must be a lockutils.Semaphores or None, not {semaphores!r}")
     return Lock(name, key, registry.get(key), directory, limit, do_log)

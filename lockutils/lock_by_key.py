@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lockutils.lock import Lock
+from lockutils.handle import Lock
 from lockutils.registry import Registry
 from lockutils.turns import TurnQueue
 
@@ -25,14 +25,14 @@ class LockByKey:
 
     def __init__(self, lock_factory: Callable[[], Any] | None = None) -> None:
         self._plain = lock_factory is None
-        self._registry: Registry[Any] = Registry(lock_factory or TurnQueue)
+        self.registry: Registry[Any] = Registry(lock_factory or TurnQueue)
 
     def __getitem__(self, key: Hashable) -> Any:
         """Return the lock of ``key``.
 
         :raises TypeError: if ``key`` is not hashable
         """
-        found = self._registry.get(key)
+        found = self.registry.get(key)
         if not self._plain:
             return found
         name = key if isinstance(key, str) else repr(key)
@@ -42,7 +42,7 @@ class LockByKey:
 
     def __len__(self) -> int:
         """The number of live keys."""
-        return len(self._registry)
+        return len(self.registry)
 
 
 class Semaphores(LockByKey):

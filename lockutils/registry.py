@@ -11,12 +11,16 @@ import weakref
 from _weakref import _remove_dead_weakref  # type: ignore[attr-defined]
 from weakref import ref
 
+from lockutils._native import allocate_lock
+from lockutils.caller import current_thread
 from lockutils.turns import TurnQueue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
     from typing import Any, Generic, TypeVar
+
+    from lockutils.caller import Thread
 
     LockT = TypeVar("LockT")
 
@@ -37,16 +41,18 @@ class Registry(_Base["LockT"]):
     Every holder and every waiter has a strong reference to the lock, so it cannot go while
     somebody depends on it (nova bug 872558).
 
-    There is no guard around look-up-or-create.  A guard would be entered a second time by
-    the same thread when a signal handler, or a finaliser that the garbage collector runs in
-    the middle, takes a lock.  ``dict.setdefault`` is one step, and the loop below starts
-    again whenever what it found was dying.
+    For names there is no guard around look-up-or-create.  A guard would be entered a second
+    time by the same thread when a signal handler, or a finaliser that the garbage collector
+    runs in the middle, takes a lock.  ``dict.setdefault`` is one step if the key is a string,
+    and the loop below starts again whenever what it found was dying.
     """
 
-    __slots__ = ("__weakref__", "_factory", "_references", "_room")
+    __slots__ = ("__weakref__", "_creator", "_factory", "_guard", "_references", "_room")
 
     def __init__(self, factory: Callable[[], LockT]) -> None:
         self._factory = factory
+        self._guard = allocate_lock()
+        self._creator: Thread | None = None
         self._references: dict[Hashable, weakref.ref[LockT]] = {}
         #: how many entries there may be, the dead among them, before the dead are removed
         self._room = _LEAST_ROOM
@@ -62,18 +68,26 @@ class Registry(_Base["LockT"]):
         return self._create(key)
 
     def _create(self, key: Hashable) -> LockT:
+        # Comparing keys of other types may run Python code, and let in another thread between
+        # setdefault's search and its insertion.
+        if type(key) is str or self._creator is current_thread():
+            return self._look_up_or_create(key)
+        with self._guard:
+            self._creator = current_thread()
+            try:
+                return self._look_up_or_create(key)
+            finally:
+                self._creator = None
+
+    def _look_up_or_create(self, key: Hashable) -> LockT:
         references = self._references
         if len(references) >= self._room:
             self._sweep()
         while True:
             lock = self._factory()
             _remove_dead_weakref(references, key)
-            reference = references.setdefault(key, ref(lock))
-            found = reference()
-            # The second look is for keys whose __eq__ is Python code: another thread can
-            # insert while setdefault compares.  The later of two insertions always sits
-            # further down the probe chain, so it is the one that fails here.
-            if found is not None and references.get(key) is reference:
+            found = references.setdefault(key, ref(lock))()
+            if found is not None:
                 return found
 
     def _sweep(self) -> None:
@@ -99,6 +113,8 @@ _registries: weakref.WeakSet[Registry[Any]] = weakref.WeakSet()
 def _after_fork_in_child() -> None:
     """The child holds nothing: whoever held or waited does so in the parent alone."""
     for registry in list(_registries):
+        registry._guard = allocate_lock()
+        registry._creator = None
         for reference in list(registry._references.values()):
             lock = reference()
             if isinstance(lock, TurnQueue):

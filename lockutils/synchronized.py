@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from typing import Any, ParamSpec, TypeVar
 
     from lockutils.config import StrPath
-    from lockutils.lock import Lock
-    from lockutils.lock_by_key import LockByKey
+    from lockutils.handle import Lock
+    from lockutils.lock_by_key import Semaphores
 
     P = ParamSpec("P")
     R = TypeVar("R")
@@ -31,7 +31,7 @@ def synchronized(
     lock_file_prefix: str | None = None,
     external: bool = False,
     lock_path: StrPath | None = None,
-    semaphores: LockByKey | None = None,
+    semaphores: Semaphores | None = None,
     delay: float = 0.01,
     fair: bool = False,
     blocking: bool = True,
@@ -53,11 +53,13 @@ def synchronized(
     :raises ValueError: if the template is malformed or has a field that no call can fill
     """
     # for the errors of bad arguments, now and not at the first call
-    lock(name, lock_file_prefix, blocking=blocking, timeout=timeout)
+    lock(name, lock_file_prefix, semaphores=semaphores, blocking=blocking, timeout=timeout)
     if lock_path is not None:
         check_path(lock_path, "lock_path")
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        if isinstance(function, (classmethod, staticmethod)):
+            return type(function)(decorate(function.__func__))
         if not callable(function):
             raise TypeError(f"synchronized() wraps a callable, not {function!r}")
 
@@ -149,6 +151,7 @@ def _flags(function: Any) -> int:
         code = getattr(call, "__code__", None)
     flags = 0 if code is None else code.co_flags
     # inspect.markcoroutinefunction (3.12) and asyncio's own mark, for what has no such code
-    if hasattr(function, "_is_coroutine_mark") or hasattr(function, "_is_coroutine"):
-        flags |= _COROUTINE
+    for mark in ("_is_coroutine_mark", "_is_coroutine"):
+        if type(getattr(function, mark, None)) is object:  # a mock has any attribute
+            flags |= _COROUTINE
     return flags

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import string
+from _string import formatter_field_name_split  # type: ignore[import-not-found]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,21 +27,35 @@ class NameTemplate:
         parameters = self._signature.parameters.values()
         self._var_keyword = next((p.name for p in parameters if p.kind is p.VAR_KEYWORD), None)
         for field in self._fields(template):
-            if field not in self._signature.parameters and self._var_keyword is None:
+            named = field.isidentifier() and self._var_keyword is not None
+            if field not in self._signature.parameters and not named:
                 raise ValueError(
                     f"lock name {template!r} of {self._function}(): no parameter {field!r}"
                 )
 
-    def _fields(self, template: str) -> Iterator[str]:
-        """The arguments that ``template`` refers to."""
+    def _fields(self, template: str, depth: int = 2) -> Iterator[str]:
+        """The arguments that ``template`` refers to; refuse what str.format would refuse."""
         try:
-            parts = list(string.Formatter().parse(template))
+            fields = [parts[1:] for parts in string.Formatter().parse(template)]
         except ValueError as error:
-            raise ValueError(f"lock name {template!r} of {self._function}(): {error}") from None
-        for _, field, spec, _ in parts:
-            if field is not None:
-                yield field.partition(".")[0].partition("[")[0]
-                yield from self._fields(spec or "")
+            raise self._malformed(error) from None
+        for field, spec, conversion in fields:
+            if field is None:
+                continue
+            if depth == 0:
+                raise self._malformed("fields are nested too deep")
+            if conversion not in (None, "r", "s", "a"):
+                raise self._malformed(f"no conversion {conversion!r}")
+            try:
+                argument, steps = formatter_field_name_split(field)
+                list(steps)  # this is what parses them
+            except ValueError as error:
+                raise self._malformed(error) from None
+            yield str(argument)
+            yield from self._fields(spec or "", depth - 1)
+
+    def _malformed(self, problem: object) -> ValueError:
+        return ValueError(f"lock name {self._template!r} of {self._function}(): {problem}")
 
     def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
         """Return the name for a call with these arguments.

@@ -12,8 +12,7 @@ from __future__ import annotations
 import sys
 from collections import deque
 
-from lockutils._native import get_ident
-from lockutils.caller import current_greenlet, current_task
+from lockutils.caller import current_greenlet, current_task, current_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,9 +35,9 @@ class Turn:
     __slots__ = ("claim", "greenlet", "parker", "since", "task", "thread", "waited")
 
     def __init__(self) -> None:
-        self.thread = get_ident()
-        self.greenlet = current_greenlet() if "greenlet" in _modules else 0
-        self.task = current_task() if "asyncio" in _modules or "trio" in _modules else 0
+        self.thread = current_thread()
+        self.greenlet = current_greenlet() if "greenlet" in _modules else None
+        self.task = current_task() if "asyncio" in _modules or "trio" in _modules else None
         #: set before the waiter looks at the queue for the last time and parks
         self.parker: Parker | None = None
         #: what whoever has this turn has, or contends for, outside of the process
@@ -48,7 +47,7 @@ class Turn:
 
     def stops(self, other: Turn) -> bool:
         """Whether ``other`` cannot run while the caller blocks its thread or greenthread."""
-        return self.thread == other.thread and self.greenlet == other.greenlet
+        return self.thread is other.thread and self.greenlet is other.greenlet
 
 
 def take_turn(queue: TurnQueue, turn: Turn) -> Generator[None, None, None]:
@@ -64,14 +63,14 @@ def take_turn(queue: TurnQueue, turn: Turn) -> Generator[None, None, None]:
         yield
     finally:
         try:
-            _give_up_turn(queue, turn)
+            _give_up(queue, turn)
         except BaseException:
             # every step of it can be repeated, and none may be left out
-            _give_up_turn(queue, turn)
+            _give_up(queue, turn)
             raise
 
 
-def _give_up_turn(queue: TurnQueue, turn: Turn) -> None:
+def _give_up(queue: TurnQueue, turn: Turn) -> None:
     try:
         if turn.claim is not None:
             turn.claim.release()
@@ -81,7 +80,8 @@ def _give_up_turn(queue: TurnQueue, turn: Turn) -> None:
         except ValueError:
             pass  # a second time, or in a forked child, which has none of its parent's turns
         # A wake-up too many is harmless, one too few is a hang.
-        queue.wake_first()
+        if queue:
+            queue.wake_first()
 
 
 class TurnQueue(deque[Turn]):
@@ -119,12 +119,14 @@ class TurnQueue(deque[Turn]):
         if first is turn:
             return False
         if by_task:
-            return turn.task != 0 and first.task == turn.task
+            return turn.task is not None and first.task is turn.task
         if turn.stops(first):
             return True
         # A task that blocks its thread also stops the tasks of the same loop that wait
         # before it, although none of them holds the lock yet.
-        return turn.task != 0 and any(turn.stops(other) for other in list(self)[: self.index(turn)])
+        return turn.task is not None and any(
+            turn.stops(other) for other in list(self)[: self.index(turn)]
+        )
 
     async def wait_for(self, turn: Turn, parker: Parker, deadline: Deadline) -> bool:
         """Wait until ``turn`` is first.  The caller takes it out again if this fails.

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 #: ENOTDIR is what is left of a search when the last entry of PATH is not a directory
 _NOT_THERE = (errno.ENOENT, errno.ENOTDIR)
+#: POSIX shells know redirections of 0 to 9
+_LAST_OF_SHELL = 9
 #: Python ignores these at its start, and a program inherits what is ignored
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 
@@ -26,6 +28,8 @@ def run_child(command: list[str], mask: Set[int]) -> int:
     :return: the exit status that a shell would give it
     """
     try:
+        if not command[0]:  # a ValueError to posix_spawnp
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         pid = os.posix_spawnp(
             command[0],
             command,
@@ -86,15 +90,14 @@ def _environment() -> dict[bytes, bytes]:
     return environment
 
 
-def occupy_standard_descriptors() -> None:
-    """Keep a lock file from becoming the command's stdin, stdout or stderr.
+def occupy_low_descriptors() -> None:
+    """Keep a lock file from getting a descriptor that the command has a use of its own for.
 
-    A descriptor that we were started without is open on something, in this process alone.
+    As stdin, stdout or stderr, where we were started without, it would be read or written; as
+    one of the others that a shell script can name, the script would put something else there,
+    and hold the lock no longer.  What takes their place is open in this process alone.
 
     :raises OSError: if there are too many open files
     """
-    while True:
-        descriptor = os.open("/", os.O_RDONLY | os.O_CLOEXEC)  # there may be no /dev/null
-        if descriptor > 2:
-            os.close(descriptor)
-            return
+    while os.open("/", os.O_RDONLY | os.O_CLOEXEC) < _LAST_OF_SHELL:
+        pass  # not /dev/null, which a bare root directory does not have

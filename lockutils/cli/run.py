@@ -112,19 +112,19 @@ def run(arguments: list[str]) -> int:
         say(f"run does not work on {sys.platform}: it needs POSIX signals and sigwaitinfo")
         return EX_UNAVAILABLE
 
-    from lockutils.cli.child import occupy_standard_descriptors, run_child
+    from lockutils.cli.child import occupy_low_descriptors, run_child
     from lockutils.cli.signals import Signals
 
     signals = Signals()
     held: list[Lock] = []
     start = monotonic()
     try:
-        occupy_standard_descriptors()
+        occupy_low_descriptors()
         _acquire_all(settings, signals, held)
         signals.keep_out()
         start = monotonic()
         for handle in held:
-            _hand_to_child(handle)
+            handle.hand_to_children()
         return run_child(command, signals.mask)
     except AcquireLockFailedException as error:  # also an OSError, if it is a LockTimeout
         say(str(error))
@@ -163,15 +163,6 @@ def _acquire_all(settings: _Settings, signals: Signals, held: list[Lock]) -> Non
         held.append(handle)
         if settings.verbose:
             say(f"acquired {name!r} after {monotonic() - start:.3f} s")
-
-
-def _hand_to_child(handle: Lock) -> None:
-    from lockutils.drivers.file import FileClaim
-
-    turn = handle._turn
-    assert turn is not None
-    assert isinstance(turn.claim, FileClaim)
-    turn.claim.hand_to_child()
 
 
 def _text(argument: str) -> str:

@@ -15,7 +15,6 @@ import fcntl
 import os
 import struct
 import sys
-from collections import deque
 from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, flock
 from fcntl import fcntl as _fcntl
 
@@ -59,12 +58,6 @@ def open_into(cell: list[int], path: bytes, flags: int) -> None:
     cell.extend(map(_open, (path,), (_FLAGS | flags,), (0o666,)))
 
 
-def close(cell: list[int]) -> None:
-    """Take the descriptor out of ``cell`` and close it, both or none."""
-    if cell:
-        deque(map(_close, map(list.pop, (cell,))), 0)
-
-
 def open_file(cell: list[int], path: bytes) -> tuple[bool, bool]:
     """Open a lock file, creating it where there is none; never truncate or follow a link.
 
@@ -91,28 +84,48 @@ def open_file(cell: list[int], path: bytes) -> tuple[bool, bool]:
             pass  # somebody was faster
 
 
-def lock_at_once(cell: list[int], path: bytes) -> bool:
+def lock_at_once(cell: list[int], path: bytes) -> bool | None:
     """Open, lock twice and check, if all of it is as ordinary as it nearly always is.
 
     Who removes or replaces a lock file does so while he holds it, and then it has no link
     left.  He may have moved it away between our open and our lock; a look at the path would
     not help, since he can as well do so right after it.
 
-    :return: ``False`` if anything is out of the ordinary, with nothing held or open: then
-        the steps one by one tell what it is
+    :return: ``True`` with both locks held; else nothing is held or open: ``False`` if somebody
+        has the flock; ``None`` for the single steps to tell what is out of the ordinary
     """
+    held: bool | None = None
     try:
         cell.extend(map(_open, (path,), _READ_WRITE))
         fd = cell[0]
-        flock(fd, LOCK_EX | LOCK_NB)
-        _fcntl(fd, _SETLK, _WRITE)  # type: ignore[arg-type]
-        status = fstat(fd)
-        if status.st_nlink == 1 and S_ISREG(status.st_mode):
-            return True
+        try:
+            flock(fd, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
+            held = False
+        else:
+            _fcntl(fd, _SETLK, _WRITE)  # type: ignore[arg-type]
+            status = fstat(fd)
+            if status.st_nlink == 1 and S_ISREG(status.st_mode):
+                return True
     except (OSError, TypeError):  # TypeError: there is no such call here
         pass
-    close(cell)
-    return False
+    release(cell)
+    return held
+
+
+def wait_at_once(fd: int, path: bytes) -> bool:
+    """Wait for the flock, then do the rest, if all of it is ordinary.
+
+    :return: whether both locks are held, and on what ``path`` names; if not, go on by the
+        single steps
+    """
+    try:
+        flock(fd, LOCK_EX)
+        _fcntl(fd, _SETLK, _WRITE)  # type: ignore[arg-type]
+        held, named = fstat(fd), stat(path)
+    except (OSError, TypeError):
+        return False
+    return held.st_ino == named.st_ino and held.st_dev == named.st_dev and S_ISREG(held.st_mode)
 
 
 def unsupported(error: OSError) -> bool:
@@ -160,12 +173,15 @@ def record_unlock(fd: int) -> None:
         _fcntl(fd, _SETLK, _UNLOCK)
 
 
-def unlock(fd: int) -> None:
-    """Let go of both locks.
+def release(cell: list[int]) -> None:
+    """Let go of both locks, and close.
 
     Closing alone would do, were it not for descriptors that a forked child inherited: they
     would keep the locks.  The record lock goes first, because waiters queue at the other.
     """
+    if not cell:
+        return
+    fd = cell[0]
     try:
         _fcntl(fd, _SETLK, _UNLOCK)  # type: ignore[arg-type]
     except (OSError, TypeError):
@@ -174,3 +190,5 @@ def unlock(fd: int) -> None:
         flock(fd, LOCK_UN)
     except OSError:
         pass
+    # in one call into C: see above
+    any(map(_close, map(list.pop, (cell,))))

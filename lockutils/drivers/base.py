@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         def try_acquire(self) -> bool:
             """Try once, without sleeping.  May be called from an event loop.
 
-            :return: whether the lock is held now; if not, others see no trace of the try
+            :return: whether the lock is held now; if not, no trace is left of the try
             :raises LockPathError: if the lock cannot be used; nothing is held then
             """
 

@@ -8,6 +8,8 @@ device, and only after something went wrong: an ordinary file system is never pr
 
 from __future__ import annotations
 
+import errno
+import itertools
 import os
 
 from lockutils.drivers import _posix
@@ -29,6 +31,7 @@ class Families:
 
 BOTH = Families(flock=True, record=True)
 _of_device: dict[int, Families] = {}
+_probes = itertools.count()
 
 
 def of_file(fd: int) -> Families:
@@ -38,40 +41,40 @@ def of_file(fd: int) -> Families:
     return _of_device.get(os.fstat(fd).st_dev, BOTH)
 
 
-def find_out(fd: int, directory: bytes) -> bool:
+def find_out(fd: int, directory: bytes) -> None:
     """Try both kinds on a file of our own in ``directory``, unless that was done before.
 
+    Remembered is only what tells something for ever: that the kinds are two, or one.  If there
+    is none at the moment, or no file can be made, the next claim may have more luck.
+
     :param fd: an open file of the same file system
-    :return: whether it has one kind only, and that is news
     """
     device = os.fstat(fd).st_dev
     if device in _of_device:
-        return False
+        return
     # a leading dot: no lock is ever named like this
-    path = os.path.join(directory, b".lockutils-probe-%d-%d" % (os.getpid(), id(_of_device)))
+    path = directory + b"/.lockutils-probe-%d-%d" % (os.getpid(), next(_probes))
     try:
         probe = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except OSError:
-        return False
+        return
     try:
-        found = Families(flock=_works(_posix.flock_try, probe), record=_works(_record_try, probe))
-        if found.flock and not found.record:
-            # Either there is no record lock, or the flock that we hold is one.
-            _posix.flock_unlock(probe)
-            if _works(_record_try, probe):
-                found = Families(flock=False, record=True)
+        # with the flock in hand: where it is a record lock in truth, the other one fails
+        flock, record = _works(_posix.flock_try, probe), _works(_record_try, probe)
     finally:
         os.close(probe)
         os.unlink(path)
-    _of_device[device] = found
-    return found.flock != found.record
+    if flock is not None and record is not None and (flock or record):
+        _of_device[device] = Families(flock=flock, record=record)
 
 
-def _works(lock: Callable[[int], bool], fd: int) -> bool:
+def _works(lock: Callable[[int], bool], fd: int) -> bool | None:
+    """Whether ``fd`` can be locked so; ``None`` if that may change."""
     try:
         return lock(fd)
-    except OSError:
-        return False
+    except OSError as error:
+        # also what a kernel says that has no memory for locks (fcntl(2))
+        return None if error.errno == errno.ENOLCK else False
 
 
 def _record_try(fd: int) -> bool:

@@ -28,38 +28,36 @@ _this_process = object()
 class FileClaim:
     """One contender for one lock file.  See :class:`lockutils.drivers.base.Claim`."""
 
-    __slots__ = (
-        "_cell",
-        "_directory",
-        "_kinds",
-        "_process",
-        "_sweeps",
-        "_waits_for_record",
-        "_writable",
-        "resource",
-    )
-
     can_block = True
+
+    # of most claims, so that those need not be given them
+    _kinds = families.BOTH
+    _sweeps = False
+    _unwanted = False
+    _waits_for_record = False
 
     def __init__(self, key: str, directory: Directory) -> None:
         self._directory = directory
         self.resource = directory.file_of(key)
+        #: the descriptor, if the file is open
         self._cell: list[int] = []
-        self._process = _this_process
-        self._kinds = families.BOTH
-        self._sweeps = False
-        self._waits_for_record = False
 
     # --- without waiting
 
     def try_acquire(self) -> bool:
         cell = self._cell
-        if not cell and _posix.lock_at_once(cell, self.resource):
+        self._process = _this_process
+        held = _posix.lock_at_once(cell, self.resource)
+        if held:
             _open_descriptors.add(cell[0])
             return True
+        return held is None and self._try_step_by_step()
+
+    def _try_step_by_step(self) -> bool:
         try:
             while True:
                 if not self._try_both(self._open()):
+                    self.release()
                     return False
                 if self._is_current():
                     return True
@@ -73,6 +71,8 @@ class FileClaim:
         cell = self._cell
         if cell:
             return cell[0]
+        self._process = _this_process
+        self._directory.check()
         try:
             opened = _posix.open_file(cell, self.resource)
         except FileNotFoundError:
@@ -87,7 +87,7 @@ class FileClaim:
 
     def _try_both(self, descriptor: int) -> bool:
         """Take both locks or none, as far as the file system has them."""
-        kinds = self._kinds
+        kinds = self._checked_kinds()
         try:
             if kinds.flock and not _posix.flock_try(descriptor):
                 return False
@@ -104,12 +104,18 @@ class FileClaim:
                 return self._try_both(descriptor)
         return False
 
+    def _checked_kinds(self) -> families.Families:
+        if not (self._kinds.flock or self._writable):
+            # a read lock alone would let in every other reader
+            raise OSError(errno.EACCES, "File cannot be written to, and has no flock")
+        return self._kinds
+
     def _learn_kinds(self) -> bool:
-        """After a surprise: whether this file system turns out to have one kind only."""
-        if not families.find_out(self._cell[0], self._directory.path):
-            return False
+        """After a surprise: whether this file system has other kinds than we thought."""
+        before = self._kinds
+        families.find_out(self._cell[0], self._directory.path)
         self._kinds = families.of_file(self._cell[0])
-        return True
+        return self._kinds is not before
 
     def _is_current(self) -> bool:
         """Whether the file that is locked is still what the path names.
@@ -135,6 +141,11 @@ class FileClaim:
 
     def block(self) -> None:
         try:
+            descriptor = self._open()
+            ordinary = self._kinds is families.BOTH and self._writable
+            # all that is left to do after the wait, in as few steps as possible
+            if ordinary and _posix.wait_at_once(descriptor, self.resource):
+                return
             while True:
                 if self._wait_for_both(self._open()):
                     if self._is_current():
@@ -146,7 +157,7 @@ class FileClaim:
 
     def _wait_for_both(self, descriptor: int) -> bool:
         """Wait for one lock, then for the other; ``False`` if it is to be done again."""
-        kinds = self._kinds
+        kinds = self._checked_kinds()
         try:
             if kinds.flock:
                 _posix.flock_wait(descriptor)
@@ -163,9 +174,13 @@ class FileClaim:
         # the waiter gives up: see stand_aside.
         with _guard:
             self._waits_for_record = True
-        _posix.record_wait(descriptor, self._writable)
-        with _guard:
-            self._waits_for_record = False
+            if self._unwanted and kinds.flock:
+                _posix.flock_unlock(descriptor)
+        try:
+            _posix.record_wait(descriptor, self._writable)
+        finally:
+            with _guard:
+                self._waits_for_record = False
         if kinds.flock and not _posix.flock_try(descriptor):
             _posix.record_unlock(descriptor)
             return False
@@ -175,6 +190,7 @@ class FileClaim:
         # Under the guard the waiting thread cannot get past its wait, so that the descriptor
         # is the one it waits with and not another that was given its number since.
         with _guard:
+            self._unwanted = True
             if self._waits_for_record and self._kinds.flock:
                 _posix.flock_unlock(self._cell[0])
 
@@ -187,11 +203,9 @@ class FileClaim:
         if self._process is not _this_process:  # the parent's; our copy is closed already
             cell.clear()
             return
-        try:
-            _posix.unlock(cell[0])
-        finally:
-            _open_descriptors.discard(cell[0])
-            _posix.close(cell)
+        # first, since the number may be another file's as soon as it is closed
+        _open_descriptors.discard(cell[0])
+        _posix.release(cell)
         if self._sweeps:
             self._sweeps = False
             sweep(self._directory.path)
@@ -210,7 +224,10 @@ def _after_fork_in_child() -> None:
     _this_process = object()
     # Close and never unlock: the lock is shared with the parent.
     for descriptor in _open_descriptors:
-        os.close(descriptor)
+        try:
+            os.close(descriptor)
+        except OSError:
+            pass  # somebody closed it behind our back
     _open_descriptors.clear()
 
 

@@ -15,12 +15,12 @@ def holder_of(path: bytes) -> Holder | None:
     """
     try:
         status = os.stat(path)
-        with open("/proc/locks", encoding="ascii") as table:
+        with open("/proc/locks", "rb") as table:
             lines = table.readlines()
     except OSError:
         return None
     device = status.st_dev
-    file = f"{os.major(device):02x}:{os.minor(device):02x}:{status.st_ino}"
+    file = b"%02x:%02x:%d" % (os.major(device), os.minor(device), status.st_ino)
     for line in lines:
         # "1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF"; a waiter has "->" after the number
         fields = line.split()

@@ -2,7 +2,8 @@
 
 A lock file may be removed by whoever holds it: a waiter that gets the lock of a removed file
 notices, and starts again on a new one.  That is so among lockutils processes; other tools do
-not look.  So only the default directory is swept, where other tools have no business.
+not look.  So only the default directory is swept, where other tools have no business.  A
+single try (``blocking=False``) may meet the sweeper, and fail as if somebody held the lock.
 """
 
 from __future__ import annotations
@@ -44,8 +45,7 @@ def _remove_if_free(path: bytes) -> None:
             _posix.fstat(cell[0]), os.lstat(path)
         ):
             os.unlink(path)
-            _posix.unlock(cell[0])
     except OSError:
         pass
     finally:
-        _posix.close(cell)
+        _posix.release(cell)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 
+from lockutils.caller import in_trio
 from lockutils.parking.mailbox import HubParker
 from lockutils.parking.on_asyncio import AsyncioParker
 from lockutils.parking.on_eventlet import EventletMailbox
@@ -42,15 +43,10 @@ def task_parker() -> Parker:
 
     :raises RuntimeError: outside of an asyncio or trio task
     """
-    return TrioParker() if _in_trio() else AsyncioParker()
+    return TrioParker() if in_trio() else AsyncioParker()
 
 
 async def task_checkpoint() -> None:
     """Give trio its checkpoint, which every acquisition has there, also one that never waits."""
-    if _in_trio():
+    if in_trio():
         await _modules["trio"].lowlevel.checkpoint()
-
-
-def _in_trio() -> bool:
-    lowlevel = getattr(_modules.get("trio"), "lowlevel", None)
-    return lowlevel is not None and lowlevel.in_trio_task()

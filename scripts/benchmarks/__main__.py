@@ -1,0 +1,64 @@
+"""The command: run the rows that are asked for, print the tables, compare with the targets."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+
+from benchmarks import contended, external, handoff, inprocess, machine, startup
+from benchmarks.report import missed_targets, print_table
+
+ROWS = {
+    "inprocess": inprocess,
+    "external": external,
+    "handoff": handoff,
+    "startup": startup,
+    "contended": contended,
+}
+
+
+def main() -> int:
+    options = parse()
+    # where the default lock directory is measured, it has to be the default
+    for variable in ("LOCKUTILS_LOCK_PATH", "OSLO_LOCK_PATH"):
+        os.environ.pop(variable, None)
+    tables = []
+    with tempfile.TemporaryDirectory(prefix="lockutils-bench-", dir=options.lock_path) as directory:
+        facts = machine.facts(directory)
+        print("\n".join(f"{name}: {value}" for name, value in facts.items()), flush=True)
+        for row in options.rows or ROWS:
+            start = time.monotonic()
+            table = ROWS[row].table(options.quick, directory)
+            tables.append(table)
+            print_table(table, time.monotonic() - start)
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            report = {"facts": facts, "quick": options.quick}
+            json.dump({**report, "tables": [table.as_json() for table in tables]}, file, indent=1)
+    missed = missed_targets(tables)
+    print("\n" + ("\n".join(f"missed: {line}" for line in missed) or "all targets met"))
+    return 1 if options.check and missed else 0
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser.add_argument(
+        "rows", nargs="*", choices=[[], *ROWS], metavar="ROW", help=f"of {', '.join(ROWS)}: all"
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, under a minute")
+    parser.add_argument("--json", metavar="FILE", help="write all figures there, too")
+    parser.add_argument(
+        "--check", action="store_true", help="exit with status 1 when a target is missed"
+    )
+    parser.add_argument(
+        "--lock-path", metavar="DIR", help="make the lock directory in DIR, and not in $TMPDIR"
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""Other processes and threads for tests of locks, and how to know that they wait."""
+
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import lockutils
+
+#: seconds until a test gives up on what should happen at once; nothing is ever measured by it
+WATCHDOG = 30.0
+
+_ROOT = str(Path(lockutils.__file__).parents[1])
+
+
+class Peer:
+    """A process that says in lines what it does, and goes on when it is sent a line."""
+
+    def __init__(self, *argv, env=None, **options):
+        self.process = subprocess.Popen(
+            [os.fspath(word) for word in argv],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+            env={**os.environ, "PYTHONPATH": _ROOT, **(env or {})},
+            **options,
+        )
+
+    def hear(self):
+        """The next line, without its end; empty when the process has ended."""
+        ready, _, _ = select.select([self.process.stdout], [], [], WATCHDOG)
+        assert ready, "the peer says nothing"
+        return self.process.stdout.readline().decode().rstrip("\n")
+
+    def tell(self, line=""):
+        self.process.stdin.write(f"{line}\n".encode())
+
+    def ask(self, line=""):
+        self.tell(line)
+        return self.hear()
+
+    def end(self):
+        """Let it run to its end; return its exit status."""
+        self.process.stdin.close()
+        return self.process.wait(WATCHDOG)
+
+    def kill(self):
+        """SIGKILL; what it held is free when this returns."""
+        self.process.kill()
+        self.process.wait(WATCHDOG)
+
+    def close(self):
+        self.process.stdin.close()
+        self.kill()
+        self.process.stdout.close()
+
+
+class Peers:
+    """Starts peers and sees to their end."""
+
+    def __init__(self):
+        self._started = []
+
+    def start(self, *argv, **options):
+        peer = Peer(*argv, **options)
+        self._started.append(peer)
+        return peer
+
+    def python(self, source, *args, **options):
+        return self.start(sys.executable, "-c", source, *args, **options)
+
+    def close(self):
+        for peer in self._started:
+            peer.close()
+
+
+class Background:
+    """A call in a native thread of its own."""
+
+    def __init__(self, call, *args):
+        self._call = call
+        self._args = args
+        self._outcome = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self):
+        try:
+            self._outcome = (self._call(*self._args), None)
+        except BaseException as error:
+            self._outcome = (None, error)
+
+    def join(self, timeout=WATCHDOG):
+        """Whether it is over."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def result(self):
+        assert self.join(), "the call does not return"
+        value, error = self._outcome
+        if error is not None:
+            raise error
+        return value
+
+
+def until(condition, what):
+    """Wait until ``condition`` is true; there is no event for it but its coming true."""
+    deadline = time.monotonic() + WATCHDOG
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {WATCHDOG} s: {what}"
+        time.sleep(0.001)
+
+
+def waiters(path):
+    """The kinds of lock that somebody sleeps for on this file: FLOCK, OFDLCK, POSIX."""
+    inode = f":{os.stat(path).st_ino}"
+    kinds = []
+    with open("/proc/locks") as table:
+        for line in table:
+            _, *fields = line.split()
+            if fields[0] == "->" and fields[5].endswith(inode):
+                kinds.append(fields[1])
+    return kinds
+
+
+def until_waited_for(path, *kinds):
+    """Return when somebody sleeps for a lock on this file, of one of ``kinds`` if any."""
+    until(
+        lambda: any(not kinds or kind in kinds for kind in waiters(path)),
+        f"somebody waits for {path}",
+    )
+
+
+def open_descriptors():
+    """What the descriptors of this process are open on."""
+    found = {}
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            found[number] = os.readlink(f"/proc/self/fd/{number}")
+        except FileNotFoundError:  # the one that listed the directory
+            pass
+    return found

@@ -1,0 +1,424 @@
+"""One lock for a key as long as anybody depends on it, and no trace of it afterwards.
+
+The first tests are nova bug 872558: the releasing thread removed a semaphore that another one
+waited for.  The second one crashed on its release, or a third one found no semaphore, made
+another, and was inside together with the second.
+"""
+
+import functools
+import gc
+import os
+import subprocess
+import sys
+import threading
+import weakref
+from pathlib import Path
+
+import pytest
+
+import lockutils
+from lockutils.registry import Registry
+
+sys.path.insert(0, str(Path(__file__).parent / "drivers"))  # for lock_peers
+
+from lock_peers import WATCHDOG, Background, until
+
+# lockutils.lock is the function, also for an import statement
+registry = sys.modules["lockutils.lock"]._default_registry
+_ROOT = str(Path(lockutils.__file__).parents[1])
+
+
+#: dead entries that may stay until the next sweep, which makes a sweep rare
+DEAD = 64
+
+
+def live():
+    gc.collect()
+    return len(registry)
+
+
+# --- nova bug 872558
+
+
+class Visitor:
+    """A thread that is under a lock until it is told to leave."""
+
+    def __init__(self, lock):
+        self.entered = threading.Event()
+        self.leave = threading.Event()
+        self._thread = Background(self._visit, lock)
+
+    def _visit(self, lock):
+        with lock():
+            self.entered.set()
+            assert self.leave.wait(WATCHDOG)
+
+    def go(self):
+        self.leave.set()
+        self._thread.result()
+
+
+container = lockutils.LockByKey()
+semaphores = lockutils.Semaphores()
+
+
+@pytest.mark.parametrize(
+    "lock",
+    [
+        lambda: lockutils.lock("oof"),
+        lambda: lockutils.lock("oof", fair=True),
+        lambda: lockutils.lock("oof", semaphores=semaphores),
+        lambda: container("oof"),
+        lambda: container["oof"],
+        lambda: semaphores.get("oof"),
+    ],
+)
+def test_who_comes_after_a_release_meets_the_lock_of_who_waited(lock):
+    first = Visitor(lock)
+    assert first.entered.wait(WATCHDOG)
+    second = Visitor(lock)
+    until(lambda: len(lock()._queue) == 2, "the second waits")
+
+    first.go()
+    gc.collect()
+    assert second.entered.wait(WATCHDOG)
+
+    assert not lock().acquire(blocking=False)
+    third = Visitor(lock)
+    until(lambda: len(lock()._queue) == 2, "the third waits")
+    assert not third.entered.is_set()
+
+    second.go()  # without a crash
+    assert third.entered.wait(WATCHDOG)
+    third.go()
+    assert lock().acquire(blocking=False)
+
+
+def test_who_has_looked_up_but_not_yet_acquired_is_met_as_well():
+    first, second = lockutils.lock("oof"), lockutils.lock("oof")
+    first.acquire()
+    first.release()
+    del first
+    gc.collect()
+    third = lockutils.lock("oof")
+    assert second.acquire(blocking=False)
+    assert not third.acquire(blocking=False)
+    second.release()
+
+
+def test_a_waiter_that_gives_up_takes_nothing_along():
+    before = live()
+    holder = lockutils.lock("oof")
+    holder.acquire()
+    assert not lockutils.lock("oof").acquire(timeout=0.001)
+    assert not lockutils.lock("oof").acquire(blocking=False)
+    assert live() == before + 1
+    holder.release()
+    del holder
+    assert live() == before
+
+
+# --- races
+
+
+@pytest.fixture
+def frequent_switches():
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("frequent_switches")
+def test_threads_that_look_up_a_fresh_name_at_once_meet():
+    threads, rounds = 4, 1000
+    barrier = threading.Barrier(threads)
+    winners = [[] for _ in range(rounds)]
+
+    def work(me):
+        for turn in range(rounds):
+            name = f"fresh-{turn}"
+            barrier.wait(WATCHDOG)
+            handle = lockutils.lock(name)
+            if handle.acquire(blocking=False):
+                winners[turn].append(me)
+            barrier.wait(WATCHDOG)
+            del handle
+
+    for thread in [Background(work, me) for me in range(threads)]:
+        thread.result()
+    assert [len(who) for who in winners] == [1] * rounds
+
+
+@pytest.mark.usefixtures("frequent_switches")
+def test_names_that_come_and_go_exclude():
+    before = live()
+    inside = [[] for _ in range(3)]
+    overlaps = []
+
+    def work(me):
+        for turn in range(2000):
+            which = turn % 3
+            with lockutils.lock(f"passing-{which}"):
+                inside[which].append(me)
+                if inside[which] != [me]:
+                    overlaps.append(which)
+                inside[which].remove(me)
+
+    for thread in [Background(work, me) for me in range(6)]:
+        thread.result()
+    assert not overlaps
+    assert live() == before
+
+
+@pytest.mark.usefixtures("frequent_switches")
+def test_a_lock_that_goes_takes_no_other_with_it():
+    """The entry that the collector removes may have been replaced before it comes to that."""
+    made = Registry(threading.Lock)
+    twins = []
+    barrier = threading.Barrier(3)
+
+    def come_and_go():
+        barrier.wait(WATCHDOG)
+        for _ in range(20_000):
+            one = made.get("key")
+            if made.get("key") is not one:
+                twins.append(True)
+            del one
+
+    for thread in [Background(come_and_go) for _ in range(3)]:
+        thread.result()
+    assert not twins
+    assert len(made) == 0
+
+
+# --- interruptions: by the collector, by a signal
+
+
+@pytest.fixture
+def eager_collector():
+    """Collects at the first chance, where a test allows it to collect at all."""
+    before = gc.get_threshold()
+    gc.collect()
+    gc.disable()
+    gc.set_threshold(1)
+    yield
+    gc.set_threshold(*before)
+    gc.enable()
+
+
+class Trash:
+    """Only the collector can free it."""
+
+    def __init__(self):
+        self.me = self
+
+
+class Bomb(Trash):
+    def __init__(self, goes_off):
+        super().__init__()
+        self.goes_off = goes_off
+
+    def __del__(self):
+        self.goes_off()
+
+
+def by_finaliser(goes_off):
+    Bomb(goes_off)
+
+
+fuses = []
+
+
+def by_callback(goes_off):
+    fuses.append(weakref.ref(Trash(), lambda _: goes_off()))
+
+
+bombs = pytest.mark.parametrize("plant", [by_finaliser, by_callback])
+
+
+@bombs
+@pytest.mark.usefixtures("eager_collector")
+def test_a_look_up_of_the_same_key_in_the_middle_of_the_making_of_its_lock(plant):
+    nested = []
+
+    def factory():
+        gc.collect()
+        return threading.Lock()
+
+    def scenario():
+        made = Registry(factory)
+        plant(lambda: nested.append(made.get("key")))
+        assert made.get("key") is nested[0]
+        assert len(made) == 1
+
+    Background(scenario).result()
+    fuses.clear()
+
+
+@bombs
+@pytest.mark.parametrize("same", [True, False], ids=["the same name", "another name"])
+@pytest.mark.usefixtures("eager_collector")
+def test_a_collector_that_takes_locks_in_the_middle_of_look_ups(plant, same):
+    before = live()
+    looking_up, met = [], []
+
+    def take(name):
+        handle = lockutils.lock(name)
+        if handle.acquire(blocking=False):
+            handle.release()
+        if looking_up:
+            met.append(handle)
+
+    def scenario():
+        went_off_inside = 0
+        for turn in range(2000):
+            name = f"collected-{turn}"
+            plant(functools.partial(take, name if same else f"by-the-collector-{turn}"))
+            looking_up.append(True)
+            gc.enable()
+            handle = lockutils.lock(name)
+            gc.disable()
+            looking_up.clear()
+            went_off_inside += len(met)
+            with handle:
+                for other in met:
+                    assert other.acquire(blocking=False) is not same
+            met.clear()
+        assert went_off_inside > 100
+
+    Background(scenario).result()
+    fuses.clear()
+    assert live() == before
+
+
+@bombs
+@pytest.mark.usefixtures("eager_collector")
+def test_a_collector_that_takes_locks_in_the_middle_of_a_sweep(plant):
+    def scenario():
+        for allocations in range(1, 30):
+            made = Registry(threading.Lock)
+            for number in range(DEAD):
+                made.get(number)
+            met = []
+            plant(lambda made=made, met=met: met.append(made.get("by the collector")))
+            gc.set_threshold(allocations)
+            gc.enable()
+            made.get("key")
+            gc.disable()
+            gc.collect()
+            assert made.get("by the collector") is met[0]
+            assert len(made) == 1
+
+    Background(scenario).result()
+    fuses.clear()
+
+
+def test_a_signal_handler_that_takes_locks_in_the_middle_of_look_ups():
+    source = """
+import signal
+import sys
+import lockutils
+
+kept = {}
+in_the_registry = 0
+in_the_handler = False
+
+def handler(number, frame):
+    global in_the_registry, in_the_handler
+    if in_the_handler:
+        return
+    in_the_handler = True
+    in_the_registry += frame.f_code.co_filename.endswith("registry.py")
+    with lockutils.lock("another"):
+        pass
+    handle = kept[name] = lockutils.lock(name)
+    if handle.acquire(blocking=False):
+        handle.release()
+    in_the_handler = False
+
+name = "first"
+turn = 0
+signal.signal(signal.SIGALRM, handler)
+signal.setitimer(signal.ITIMER_REAL, 1e-4, 1e-4)
+while in_the_registry < 100:
+    turn += 1
+    kept.clear()
+    name = f"signalled-{turn}"
+    handle = lockutils.lock(name)
+    with handle:
+        if name in kept:
+            assert not kept[name].acquire(blocking=False), "two locks for one name"
+signal.setitimer(signal.ITIMER_REAL, 0)
+kept.clear()
+del handle
+assert len(sys.modules["lockutils.lock"]._default_registry) == 0
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", source],
+        env={**os.environ, "PYTHONPATH": _ROOT},
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=2 * WATCHDOG,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+# --- no growth
+
+
+def by_lock(first, last):
+    lock = lockutils.lock
+    for number in range(first, last):
+        with lock(f"image-{number}"):
+            pass
+
+
+@lockutils.synchronized("image-{number}")
+def decorated(number):
+    pass
+
+
+def by_synchronized(first, last):
+    for number in range(first, last):
+        decorated(number)
+
+
+@pytest.mark.parametrize(
+    ("use", "names"),
+    [(by_lock, 1_000_000), (by_synchronized, 200_000)],
+    ids=["a million by lock()", "by @synchronized"],
+)
+def test_any_number_of_names_leaves_nothing(use, names):
+    before = live()
+    use(0, names // 2)
+    assert live() == before
+    blocks = sys.getallocatedblocks()
+    use(names // 2, names)
+    assert live() == before
+    assert len(registry._references) <= before + DEAD
+    # each name that stayed would be a block or more
+    assert sys.getallocatedblocks() - blocks < names / 100
+
+
+def test_names_that_are_held_all_at_once_go_one_by_one():
+    before = live()
+    handles = [lockutils.lock(f"many-{number}") for number in range(10_000)]
+    for handle in handles:
+        handle.acquire()
+    assert live() == before + len(handles)
+    while handles:
+        handles.pop().release()
+    del handle
+    assert live() == before
+
+
+def test_a_registry_that_goes_leaves_nothing():
+    made = Registry(threading.Lock)
+    had = made.get("key")
+    gone = weakref.ref(made)
+    del made
+    gc.collect()
+    assert gone() is None
+    assert not had.locked()
