@@ -67,7 +67,8 @@ def lock_directory(lock_path: StrPath | None) -> Directory:
     :raises LockPathError: if it is the default directory, and not safe to use
     """
     if lock_path is not None:
-        return _directory(lock_path, "lock_path")
+        known = _directories.get(lock_path) if type(lock_path) is str else None
+        return known or _directory(lock_path, "lock_path")
     if _set_path is not None:
         return _directory(_set_path, "lock_path")
     return _from_environment() or _default()

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import logging
 
 _DEBUG = 10
+_modules = sys.modules
 _logger: logging.Logger | None = None
 
 
@@ -16,7 +17,9 @@ def enabled() -> bool:
     """Whether anybody can see a debug line."""
     global _logger
     if _logger is None:
-        module = sys.modules.get("logging")
+        module = _modules.get("logging")
+        if module is None:
+            return False
         # absent while another thread is importing it
         get_logger = getattr(module, "getLogger", None)
         if get_logger is None:

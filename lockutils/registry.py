@@ -65,12 +65,14 @@ class Registry(_Base["LockT"]):
             lock = reference()
             if lock is not None:
                 return lock
-        return self._create(key)
+        return self._look_up_or_create(key) if type(key) is str else self._create_guarded(key)
 
-    def _create(self, key: Hashable) -> LockT:
-        # Comparing keys of other types may run Python code, and let in another thread between
-        # setdefault's search and its insertion.
-        if type(key) is str or self._creator is current_thread():
+    def _create_guarded(self, key: Hashable) -> LockT:
+        """For keys whose comparison may be Python code.
+
+        That lets in another thread between setdefault's search and its insertion.
+        """
+        if self._creator is current_thread():
             return self._look_up_or_create(key)
         with self._guard:
             self._creator = current_thread()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-
 from lockutils.config import check_path
 from lockutils.lock import lock
 
@@ -90,6 +88,8 @@ def synchronized(
             def lock_of_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Lock:
                 return lock_named(name)
 
+        import functools  # which the command line, say, has no use for
+
         wrapper: Any = functools.wraps(function)(_wrap(function, lock_of_call))
         return wrapper  # type: ignore[no-any-return]
 
@@ -143,6 +143,8 @@ def _wrap(function: Callable[..., Any], lock_of_call: LockOfCall) -> Callable[..
 
 def _flags(function: Any) -> int:
     """Which kind of function it is: the flags of its code."""
+    import functools
+
     while isinstance(function, functools.partial):
         function = function.func
     code: CodeType | None = getattr(function, "__code__", None)

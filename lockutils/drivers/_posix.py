@@ -48,8 +48,8 @@ _UNLOCK = _whole_file(fcntl.F_UNLCK)
 
 # --- descriptors
 #
-# A descriptor lives in a list of at most one, and is put there and taken away within one call
-# into C.  Between posix.open and the next line of Python a signal handler may raise, and the
+# A descriptor lives in a list of at most one, and is put there by the call into C that opens
+# it.  Between posix.open and the next line of Python a signal handler may raise, and the
 # descriptor would stay open for ever, perhaps with a lock on it.
 
 
@@ -190,5 +190,6 @@ def release(cell: list[int]) -> None:
         flock(fd, LOCK_UN)
     except OSError:
         pass
-    # in one call into C: see above
-    any(map(_close, map(list.pop, (cell,))))
+    # No call between taking it out and closing it: an exception comes at the end of a call.
+    del cell[0]
+    _close(fd)

@@ -115,7 +115,11 @@ def run_loop(first):
 
 
 def main():
-    if FLAVOUR == "gevent":
+    # Here and now, not by several threads at once: eventlet shuffles sys.modules while it is
+    # imported, and gevent imports this and that when the first hub is made.
+    if FLAVOUR != "gevent":
+        import eventlet.hubs  # noqa: F401
+    if FLAVOUR != "eventlet":
         import gevent
 
         gevent.get_hub()

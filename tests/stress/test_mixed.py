@@ -12,6 +12,12 @@ PROCESSES = 4
 TURNS = 40  # of each of the 24 or 32 waiters of each process
 
 
+def finish(worker):
+    output, trouble = worker.communicate(timeout=100)
+    assert worker.returncode == 0, trouble
+    return json.loads(output)
+
+
 @pytest.mark.parametrize("flavour", ["plain", "eventlet", "gevent"])
 def test_never_two_inside(flavour, tmp_path):
     """Threads, greenthreads, and tasks of two loops, with time-outs and cancellations.
@@ -32,11 +38,13 @@ def test_never_two_inside(flavour, tmp_path):
         )
         for seed in range(PROCESSES)
     ]
+    try:
+        reports = [finish(worker) for worker in workers]
+    finally:
+        for worker in workers:
+            worker.kill()
     waiters = 32 if flavour == "plain" else 24
-    for worker in workers:
-        output, trouble = worker.communicate(timeout=200)
-        assert worker.returncode == 0, trouble
-        report = json.loads(output)
+    for report in reports:
         assert report["errors"] == []
         results = report["results"]
         assert results.pop("overlap", 0) == 0
