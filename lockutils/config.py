@@ -71,20 +71,16 @@ def lock_directory(lock_path: StrPath | None) -> Directory:
         return known or _directory(lock_path, "lock_path")
     if _set_path is not None:
         return _directory(_set_path, "lock_path")
-    return _from_environment() or _default()
-
-
-def _from_environment() -> Directory | None:
     environment = os.environ
     # Looking up what is not there costs os.environ 1 us, of the 9 that a lock may take.
     raw = getattr(environment, "_data", None)
-    if raw is not None and _OURS_RAW not in raw and _OSLOS_RAW not in raw:
-        return None
-    for variable in (_OURS, _OSLOS):
-        value = environment.get(variable)
-        if value:
-            return _directory(value, f"${variable}")
-    return None
+    if raw is None or _OURS_RAW in raw or _OSLOS_RAW in raw:
+        for variable in (_OURS, _OSLOS):
+            value = environment.get(variable)
+            if value:
+                return _directory(value, f"${variable}")
+    user = _user_id()
+    return _defaults.get(user) or _make_default(user)
 
 
 def _directory(path: StrPath, source: str) -> Directory:
@@ -101,11 +97,8 @@ def _directory(path: StrPath, source: str) -> Directory:
     return directory
 
 
-def _default() -> DefaultDirectory:
-    user = _user_id()
-    directory = _defaults.get(user)
-    if directory is None:
-        directory = DefaultDirectory(os.fsencode(f"{default_parent()}/lockutils-{user}"))
-        directory.make()
-        _defaults[user] = directory
+def _make_default(user: int) -> DefaultDirectory:
+    directory = DefaultDirectory(os.fsencode(f"{default_parent()}/lockutils-{user}"))
+    directory.make()
+    _defaults[user] = directory
     return directory

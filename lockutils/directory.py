@@ -13,26 +13,27 @@ from lockutils.naming import file_name_of
 class Directory:
     """A directory that the user named: used as it is, created where it is missing."""
 
-    __slots__ = ("_files", "path")
+    __slots__ = ("files", "path")
 
     #: whether files that nobody uses may be removed from it
     swept = False
 
     def __init__(self, path: bytes) -> None:
         self.path = path
-        self._files: dict[str, bytes] = {}
+        #: the paths of lock files, by key; a cache of what :meth:`file_of` returns
+        self.files: dict[str, bytes] = {}
 
     def file_of(self, key: str) -> bytes:
         """Return the path of the lock file of ``key``.
 
         :raises LockPathError: if the directory is needed to know it, and cannot be made
         """
-        path = self._files.get(key)
+        path = self.files.get(key)
         if path is None:
             path = self.path + b"/" + file_name_of(key, self.longest_name)
-            if len(self._files) >= 256:  # a cache, not a record of every name ever used
-                self._files.clear()
-            self._files[key] = path
+            if len(self.files) >= 256:  # not a record of every name ever used
+                self.files.clear()
+            self.files[key] = path
         return path
 
     def check(self) -> None:

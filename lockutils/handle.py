@@ -82,7 +82,7 @@ class Lock:
         turn = self._turn
         # what a parent process acquired is not in the queue of a forked child
         inherited = turn is not None and (not self._queue or self._queue[0] is not turn)
-        self._let_go()
+        self.__exit__(None, None, None)
         if inherited:
             raise RuntimeError(f"the lock {self.name!r} was acquired by the parent, before a fork")
 
@@ -108,7 +108,14 @@ class Lock:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._let_go()
+        turn, hold = self._turn, self._hold
+        if turn is None or hold is None:
+            raise RuntimeError(f"the lock {self.name!r} is released, but not held")
+        # the handle is free before the lock is: the next holder may be its next user
+        self._hold = self._turn = None
+        next(hold, None)
+        if turn.since:
+            log.debug("Released lock %r :: held %.3fs", self.name, monotonic() - turn.since)
 
     async def __aenter__(self) -> Lock:
         start = monotonic() if self._limit else 0.0
@@ -122,7 +129,7 @@ class Lock:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._let_go()
+        self.__exit__(kind, error, traceback)
 
     def __repr__(self) -> str:
         where = "" if self._directory is None else f" in {os.fsdecode(self._directory.path)}"
@@ -149,13 +156,13 @@ class Lock:
         turn = Turn()
         hold = take_turn(self._queue, turn)
         try:
-            hold.send(None)
+            next(hold)
             if self._try(turn) or run(self._wait(turn, limit, by_task=False)):
                 self._turn, self._hold = turn, hold
                 if self._do_log and log.enabled():
                     self._log_acquired(turn)
                 return True
-            hold.close()
+            next(hold, None)
             return False
         except BaseException:
             self._undo(hold)
@@ -166,13 +173,13 @@ class Lock:
         turn = Turn()
         hold = take_turn(self._queue, turn)
         try:
-            hold.send(None)
+            next(hold)
             if self._try(turn) or await self._wait(turn, limit, by_task=True):
                 self._turn, self._hold = turn, hold
                 if self._do_log and log.enabled():
                     self._log_acquired(turn)
                 return True
-            hold.close()
+            next(hold, None)
             return False
         except BaseException:
             self._undo(hold)
@@ -187,23 +194,13 @@ class Lock:
             self._hold = self._turn = None
         hold.close()
 
-    def _let_go(self) -> None:
-        turn, hold = self._turn, self._hold
-        if turn is None or hold is None:
-            raise RuntimeError(f"the lock {self.name!r} is released, but not held")
-        # the handle is free before the lock is: the next holder may be its next user
-        self._hold = self._turn = None
-        hold.close()
-        if turn.since:
-            log.debug("Released lock %r :: held %.3fs", self.name, monotonic() - turn.since)
-
     def _try(self, turn: Turn) -> bool:
         """Whether the lock is held now, since nobody else had it."""
-        return self._queue[0] is turn and (self._directory is None or self._try_outside(turn))
-
-    def _try_outside(self, turn: Turn) -> bool:
-        assert self._directory is not None
-        claim = turn.claim = FileClaim(self._key, self._directory)
+        if self._queue[0] is not turn:
+            return False
+        if self._directory is None:
+            return True
+        turn.claim = claim = FileClaim(self._key, self._directory)
         return claim.try_acquire()
 
     async def _wait(self, turn: Turn, limit: float | None, *, by_task: bool) -> bool:
@@ -218,7 +215,8 @@ class Lock:
             raise DeadlockError(f"the caller holds {self.name!r}, and would wait for itself")
         if not await queue.wait_for(turn, waiter, deadline):
             return False
-        if self._directory is not None and (turn.claim is not None or not self._try_outside(turn)):
+        # If the turn was ours from the beginning, the try outside has failed already.
+        if self._directory is not None and (turn.claim is not None or not self._try(turn)):
             claim = turn.claim
             assert claim is not None
             assert not isinstance(claim, Wait)

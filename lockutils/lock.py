@@ -52,7 +52,8 @@ def lock(
         or if the lock directory is not a path
     :raises LockPathError: if there is no safe lock directory
     """
-    key = key_of(name, lock_file_prefix)
+    plain = lock_file_prefix is None and type(name) is str  # here, to spare it the call
+    key = name if plain else key_of(name, lock_file_prefix)
     limit = None if blocking and timeout is None else limit_of(blocking, timeout)
     directory = config.lock_directory(lock_path) if external else None
     if semaphores is None:

@@ -33,6 +33,8 @@ else:
 
 
 _LEAST_ROOM = 64
+#: types of keys that C compares
+_PLAIN = frozenset({str, int, bytes})
 
 
 class Registry(_Base["LockT"]):
@@ -43,7 +45,7 @@ class Registry(_Base["LockT"]):
 
     For names there is no guard around look-up-or-create.  A guard would be entered a second
     time by the same thread when a signal handler, or a finaliser that the garbage collector
-    runs in the middle, takes a lock.  ``dict.setdefault`` is one step if the key is a string,
+    runs in the middle, takes a lock.  ``dict.setdefault`` is one step if C compares the keys,
     and the loop below starts again whenever what it found was dying.
     """
 
@@ -65,17 +67,18 @@ class Registry(_Base["LockT"]):
             lock = reference()
             if lock is not None:
                 return lock
-        return self._look_up_or_create(key) if type(key) is str else self._create_guarded(key)
+        return self._look_up_or_create(key) if type(key) in _PLAIN else self._create_guarded(key)
 
     def _create_guarded(self, key: Hashable) -> LockT:
         """For keys whose comparison may be Python code.
 
         That lets in another thread between setdefault's search and its insertion.
         """
-        if self._creator is current_thread():
+        caller = current_thread()
+        if self._creator is caller:  # from a signal handler or finaliser, in the middle of it
             return self._look_up_or_create(key)
         with self._guard:
-            self._creator = current_thread()
+            self._creator = caller
             try:
                 return self._look_up_or_create(key)
             finally:
@@ -99,9 +102,9 @@ class Registry(_Base["LockT"]):
         use, and what a signal handler raises into a callback is lost.
         """
         references = self._references
-        for key, reference in list(references.items()):
-            if reference() is None:
-                _remove_dead_weakref(references, key)
+        # Not its items: making a tuple may start the collector, and a finaliser take a lock.
+        for key in list(references):
+            _remove_dead_weakref(references, key)
         self._room = max(_LEAST_ROOM, 2 * len(references))
 
     def __len__(self) -> int:

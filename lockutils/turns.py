@@ -34,18 +34,17 @@ class Turn:
     Two turns are equal only if they are the same one: ``remove`` depends on it.
     """
 
-    __slots__ = ("claim", "greenlet", "parker", "since", "task", "thread", "waited")
+    #: set before the waiter looks at the queue for the last time and parks
+    parker: Parker | None = None
+    #: what whoever has this turn has, or contends for, outside of the process
+    claim: Claim | Wait | None = None
+    #: seconds; for the log
+    waited = since = 0.0
 
     def __init__(self) -> None:
         self.thread = current_thread()
         self.greenlet = current_greenlet() if "greenlet" in _modules else None
         self.task = current_task() if "asyncio" in _modules or "trio" in _modules else None
-        #: set before the waiter looks at the queue for the last time and parks
-        self.parker: Parker | None = None
-        #: what whoever has this turn has, or contends for, outside of the process
-        self.claim: Claim | Wait | None = None
-        #: seconds; for the log
-        self.waited = self.since = 0.0
 
     def stops(self, other: Turn) -> bool:
         """Whether ``other`` cannot run while the caller blocks its thread or greenthread."""
@@ -53,12 +52,12 @@ class Turn:
 
 
 def take_turn(queue: TurnQueue, turn: Turn) -> Generator[None, None, None]:
-    """Enter ``queue`` at the first step; when closed, undo whatever ``turn`` has since.
+    """Enter ``queue`` at the first step; undo whatever ``turn`` has at the second.
 
     A generator for one property: it cannot be left but through its ``finally``.  A signal
     handler may raise at the entry of any Python function, so that an ``__exit__`` or
-    ``__del__`` is skipped as a whole, and the lock is held for ever.  Closing a generator
-    enters no function, and one that is dropped instead is closed by the interpreter.
+    ``__del__`` is skipped as a whole, and the lock is held for ever.  A generator that goes on
+    is inside its ``try`` already, and one that is dropped is closed by the interpreter.
     """
     try:
         queue.append(turn)

@@ -51,12 +51,13 @@ def test_use_without_a_wait_loads_nothing_at_all(tmp_path):
         """
 import sys
 import lockutils
+decorated = lockutils.synchronized("used")(lambda: None)
 before = set(sys.modules)
 with lockutils.lock("used"):
     pass
 with lockutils.lock("used", external=True, lock_path=sys.argv[1]):
     assert not lockutils.lock("used", external=True, lock_path=sys.argv[1]).acquire(blocking=False)
-lockutils.synchronized("used")(lambda: None)()
+decorated()
 with lockutils.LockByKey()["used"]:
     pass
 print(*set(sys.modules) - before)

@@ -416,27 +416,33 @@ def test_who_gives_up_leaves_the_order_of_the_others(held):
 
 
 def test_a_thread_that_waits_for_itself(options):
-    with lockutils.lock(NAME, **options) as handle:
-        for again in (lockutils.lock(NAME, **options), handle):
-            with pytest.raises(DeadlockError, match=NAME):
-                again.acquire()
-            with pytest.raises(DeadlockError, match=NAME), again:
+    def scenario():
+        with lockutils.lock(NAME, **options) as handle:
+            for again in (lockutils.lock(NAME, **options), handle):
+                with pytest.raises(DeadlockError, match=NAME):
+                    again.acquire()
+                with pytest.raises(DeadlockError, match=NAME), again:
+                    pass
+                assert again.acquire(blocking=False) is False
+                assert again.acquire(timeout=0.001) is False
+            timed = lockutils.lock(NAME, timeout=0.001, **options)
+            with pytest.raises(LockTimeout), timed:
                 pass
-            assert again.acquire(blocking=False) is False
-            assert again.acquire(timeout=0.001) is False
-        timed = lockutils.lock(NAME, timeout=0.001, **options)
-        with pytest.raises(LockTimeout), timed:
-            pass
-        assert waiting(handle) == 1
-        assert is_held(**options)
-    assert not is_held(**options)
+            assert waiting(handle) == 1
+            assert is_held(**options)
+        assert not is_held(**options)
+
+    Background(scenario).result()
 
 
 def test_it_does_so_with_an_external_lock_inside_of_an_internal_one(tmp_path):
-    with lockutils.lock(NAME):
-        outside = lockutils.lock(NAME, external=True, lock_path=tmp_path)
-        with pytest.raises(DeadlockError), outside:
-            pass
+    def scenario():
+        with lockutils.lock(NAME):
+            outside = lockutils.lock(NAME, external=True, lock_path=tmp_path)
+            with pytest.raises(DeadlockError), outside:
+                pass
+
+    Background(scenario).result()
 
 
 def test_a_thread_waits_for_another(held):
@@ -463,13 +469,16 @@ def test_a_thread_does_not_wait_for_itself_behind_a_dead_one_of_its_identity():
         del newcomer
 
 
+# A loop runs in a thread of its own, so that a wait that stops the whole loop fails, too.
+
+
 class Asyncio:
     event = asyncio.Event
     checkpoint = staticmethod(lambda: asyncio.sleep(0))
 
     @staticmethod
     def run(scenario):
-        asyncio.run(asyncio.wait_for(scenario(), WATCHDOG))
+        Background(asyncio.run, asyncio.wait_for(scenario(), WATCHDOG)).result()
 
     @staticmethod
     async def together(*functions):
@@ -486,7 +495,7 @@ class Trio:
             with trio.fail_after(WATCHDOG):
                 await scenario()
 
-        trio.run(watched)
+        Background(trio.run, watched).result()
 
     @staticmethod
     async def together(*functions):

@@ -315,7 +315,8 @@ def test_an_equal_key_that_is_created_in_the_middle_of_a_comparison():
 
         mine = locks[Key("mine", 7, tripwire=meanwhile)]
         for thread in threads:
-            thread.join()
+            thread.join(WATCHDOG)
+            assert not thread.is_alive()
         return bool(rival) and mine is not rival[0]
 
     for moment in range(1, 25):

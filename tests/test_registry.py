@@ -296,13 +296,13 @@ def test_a_collector_that_takes_locks_in_the_middle_of_look_ups(plant, same):
 @pytest.mark.usefixtures("eager_collector")
 def test_a_collector_that_takes_locks_in_the_middle_of_a_sweep(plant):
     def scenario():
-        for allocations in range(1, 30):
+        for allocations in range(100):
             made = Registry(threading.Lock)
             for number in range(DEAD):
-                made.get(number)
+                made.get(f"dead-{number}")
             met = []
             plant(lambda made=made, met=met: met.append(made.get("by the collector")))
-            gc.set_threshold(allocations)
+            gc.set_threshold(gc.get_count()[0] + allocations)
             gc.enable()
             made.get("key")
             gc.disable()
@@ -314,11 +314,19 @@ def test_a_collector_that_takes_locks_in_the_middle_of_a_sweep(plant):
     fuses.clear()
 
 
-def test_a_signal_handler_that_takes_locks_in_the_middle_of_look_ups():
-    source = """
+SIGNALLED = """
 import signal
 import sys
 import lockutils
+
+if sys.argv[1] == "lock":
+    key_of = "signalled-{}".format
+    lock = lockutils.lock
+    registry = sys.modules["lockutils.lock"]._default_registry
+else:
+    key_of = {"text": str, "number": int}[sys.argv[1]]
+    lock = lockutils.LockByKey()
+    registry = lock.registry
 
 kept = {}
 in_the_registry = 0
@@ -330,36 +338,40 @@ def handler(number, frame):
         return
     in_the_handler = True
     in_the_registry += frame.f_code.co_filename.endswith("registry.py")
-    with lockutils.lock("another"):
+    with lock(key_of(0)):
         pass
-    handle = kept[name] = lockutils.lock(name)
+    handle = kept[key] = lock(key)
     if handle.acquire(blocking=False):
         handle.release()
     in_the_handler = False
 
-name = "first"
-turn = 0
+turn = 1
+key = key_of(turn)
 signal.signal(signal.SIGALRM, handler)
 signal.setitimer(signal.ITIMER_REAL, 1e-4, 1e-4)
-while in_the_registry < 100:
+while in_the_registry < 300:
     turn += 1
     kept.clear()
-    name = f"signalled-{turn}"
-    handle = lockutils.lock(name)
+    key = key_of(turn)
+    handle = lock(key)
     with handle:
-        if name in kept:
-            assert not kept[name].acquire(blocking=False), "two locks for one name"
+        if key in kept:
+            assert not kept[key].acquire(blocking=False), "two locks for one key"
 signal.setitimer(signal.ITIMER_REAL, 0)
 kept.clear()
 del handle
-assert len(sys.modules["lockutils.lock"]._default_registry) == 0
+assert len(registry) == 0
 """
+
+
+@pytest.mark.parametrize("keys", ["lock", "text", "number"])
+def test_a_signal_handler_that_takes_locks_in_the_middle_of_look_ups(keys):
     done = subprocess.run(
-        [sys.executable, "-c", source],
+        [sys.executable, "-c", SIGNALLED, keys],
         env={**os.environ, "PYTHONPATH": _ROOT},
         stderr=subprocess.PIPE,
         text=True,
-        timeout=2 * WATCHDOG,
+        timeout=WATCHDOG,
         check=False,
     )
     assert done.returncode == 0, done.stderr

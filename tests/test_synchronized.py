@@ -30,7 +30,8 @@ def is_held(name=NAME):
 
 
 def run(coroutine):
-    return asyncio.run(asyncio.wait_for(coroutine, WATCHDOG))
+    """Run it in a thread, so that a wait that stops the whole loop fails, too."""
+    return Background(asyncio.run, asyncio.wait_for(coroutine, WATCHDOG)).result()
 
 
 @pytest.fixture(autouse=True)
@@ -161,7 +162,7 @@ def test_recursion_is_a_deadlock():
         return function()
 
     with pytest.raises(lockutils.DeadlockError):
-        function()
+        Background(function).result()
 
 
 def test_one_name_over_another():
@@ -344,12 +345,15 @@ def test_an_exception_ends_a_generator_and_releases():
 
 
 def test_a_second_generator_of_the_same_thread_is_a_deadlock():
-    first, second = echo(), echo()
-    next(first)
-    with pytest.raises(lockutils.DeadlockError):
-        next(second)
-    assert first.send(1) == (1, True)
-    first.close()
+    def scenario():
+        first, second = echo(), echo()
+        next(first)
+        with pytest.raises(lockutils.DeadlockError):
+            next(second)
+        assert first.send(1) == (1, True)
+        first.close()
+
+    Background(scenario).result()
 
 
 def test_another_threads_generator_waits():

@@ -38,7 +38,7 @@ class FileClaim:
 
     def __init__(self, key: str, directory: Directory) -> None:
         self._directory = directory
-        self.resource = directory.file_of(key)
+        self.resource = directory.files.get(key) or directory.file_of(key)
         #: the descriptor, if the file is open
         self._cell: list[int] = []
 
