@@ -153,7 +153,7 @@ def _flags(function: Any) -> int:
         code = getattr(call, "__code__", None)
     flags = 0 if code is None else code.co_flags
     # inspect.markcoroutinefunction (3.12) and asyncio's own mark, for what has no such code
-    for mark in ("_is_coroutine_mark", "_is_coroutine"):
+    for mark in ("_is_coroutine_marker", "_is_coroutine"):
         if type(getattr(function, mark, None)) is object:  # a mock has any attribute
             flags |= _COROUTINE
     return flags

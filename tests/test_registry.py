@@ -7,6 +7,7 @@ another, and was inside together with the second.
 
 import functools
 import gc
+import itertools
 import os
 import subprocess
 import sys
@@ -190,6 +191,67 @@ def test_a_lock_that_goes_takes_no_other_with_it():
         thread.result()
     assert not twins
     assert len(made) == 0
+
+
+def interrupted(step, call, meanwhile):
+    """Call ``meanwhile`` in the middle of ``call``, before the registry's instruction ``step``.
+
+    :return: what ``call`` returns, and whether it came to that instruction
+    """
+    steps = []
+
+    def trace(frame, event, _):
+        if not frame.f_code.co_filename.endswith("registry.py"):
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            steps.append(frame.f_lasti)
+            if len(steps) == step:
+                meanwhile()
+        return trace
+
+    before = sys.gettrace()
+    sys._getframe().f_trace_opcodes = True  # Python 3.12 takes no notice of the first one
+    sys.settrace(trace)
+    try:
+        result = call()
+    finally:
+        sys.settrace(before)
+    return result, len(steps) >= step
+
+
+@pytest.mark.parametrize("key", ["text", 7, ("a", 1)], ids=repr)
+@pytest.mark.parametrize("found", ["nothing", "a dead lock", "dead locks enough to sweep"])
+@pytest.mark.parametrize("rival", ["keeps it", "drops it", "drops it, and sweeps"])
+def test_whatever_happens_between_any_two_instructions_of_a_look_up(key, found, rival):
+    """As by another thread, a signal handler or a finaliser: they meet, whoever is first."""
+    for step in itertools.count(1):
+        made = Registry(threading.Lock)
+        if found != "nothing":
+            made.get(key)
+        if found == "dead locks enough to sweep":
+            for number in range(DEAD - 1):
+                made.get(f"dead-{number}")
+        kept = []
+
+        def meanwhile(made=made, kept=kept):
+            lock = made.get(key)
+            if rival == "keeps it":
+                kept.append(lock)
+            del lock
+            if rival == "drops it, and sweeps":
+                for number in range(DEAD):
+                    made.get(f"swept-{number}")
+
+        lock, went_so_far = interrupted(step, functools.partial(made.get, key), meanwhile)
+        if not went_so_far:
+            break
+        assert [lock] == kept or not kept, f"two locks for one key, at instruction {step}"
+        assert made.get(key) is lock, f"a second lock for the key, at instruction {step}"
+        kept.clear()
+        del lock
+        assert len(made) == 0
+    assert step > 20
 
 
 # --- interruptions: by the collector, by a signal

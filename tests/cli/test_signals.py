@@ -209,6 +209,6 @@ def test_the_hang_up_that_only_the_session_leader_gets_reaches_the_command(cli):
 def test_the_stop_key_stops_the_job_and_it_goes_on_when_continued(cli):
     terminal = Terminal(cli, AS_JOB)
     terminal.press(b"\x1a")
-    assert "stopped" in terminal.process.stdout.read().split()
+    assert "stopped" in terminal.process.stdout.read()
     assert terminal.process.end() == 0
     terminal.hang_up()
