@@ -120,9 +120,10 @@ def wait_at_once(fd: int, path: bytes) -> bool:
         single steps
     """
     try:
+        held = fstat(fd)  # before the wait: what comes after it is what the next holder waits for
         flock(fd, LOCK_EX)
         _fcntl(fd, _SETLK, _WRITE)  # type: ignore[arg-type]
-        held, named = fstat(fd), stat(path)
+        named = stat(path)
     except (OSError, TypeError):
         return False
     return held.st_ino == named.st_ino and held.st_dev == named.st_dev and S_ISREG(held.st_mode)
