@@ -49,12 +49,12 @@ class Registry(_Base["LockT"]):
     and the loop below starts again whenever what it found was dying.
     """
 
-    __slots__ = ("__weakref__", "_creator", "_factory", "_guard", "_references", "_room")
+    __slots__ = ("__weakref__", "_creators", "_factory", "_guard", "_references", "_room")
 
     def __init__(self, factory: Callable[[], LockT]) -> None:
         self._factory = factory
         self._guard = allocate_lock()
-        self._creator: Thread | None = None
+        self._creators: list[Thread] = []
         self._references: dict[Hashable, weakref.ref[LockT]] = {}
         #: how many entries there may be, the dead among them, before the dead are removed
         self._room = _LEAST_ROOM
@@ -75,14 +75,16 @@ class Registry(_Base["LockT"]):
         That lets in another thread between setdefault's search and its insertion.
         """
         caller = current_thread()
-        if self._creator is caller:  # from a signal handler or finaliser, in the middle of it
+        if caller in self._creators:  # from a signal handler or finaliser, in the middle of it
             return self._look_up_or_create(key)
-        with self._guard:
-            self._creator = caller
-            try:
+        try:
+            # before the guard is entered: at no instant may the same thread wait for itself
+            self._creators.append(caller)
+            with self._guard:
                 return self._look_up_or_create(key)
-            finally:
-                self._creator = None
+        finally:
+            if caller in self._creators:
+                self._creators.remove(caller)
 
     def _look_up_or_create(self, key: Hashable) -> LockT:
         references = self._references
@@ -119,7 +121,7 @@ def _after_fork_in_child() -> None:
     """The child holds nothing: whoever held or waited does so in the parent alone."""
     for registry in list(_registries):
         registry._guard = allocate_lock()
-        registry._creator = None
+        registry._creators = []
         for reference in list(registry._references.values()):
             lock = reference()
             if isinstance(lock, TurnQueue):

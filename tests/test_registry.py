@@ -225,33 +225,37 @@ def interrupted(step, call, meanwhile):
 @pytest.mark.parametrize("rival", ["keeps it", "drops it", "drops it, and sweeps"])
 def test_whatever_happens_between_any_two_instructions_of_a_look_up(key, found, rival):
     """As by another thread, a signal handler or a finaliser: they meet, whoever is first."""
-    for step in itertools.count(1):
-        made = Registry(threading.Lock)
-        if found != "nothing":
-            made.get(key)
-        if found == "dead locks enough to sweep":
-            for number in range(DEAD - 1):
-                made.get(f"dead-{number}")
-        kept = []
 
-        def meanwhile(made=made, kept=kept):
-            lock = made.get(key)
-            if rival == "keeps it":
-                kept.append(lock)
+    def scenario():
+        for step in itertools.count(1):
+            made = Registry(threading.Lock)
+            if found != "nothing":
+                made.get(key)
+            if found == "dead locks enough to sweep":
+                for number in range(DEAD - 1):
+                    made.get(f"dead-{number}")
+            kept = []
+
+            def meanwhile(made=made, kept=kept):
+                lock = made.get(key)
+                if rival == "keeps it":
+                    kept.append(lock)
+                del lock
+                if rival == "drops it, and sweeps":
+                    for number in range(DEAD):
+                        made.get(f"swept-{number}")
+
+            lock, went_so_far = interrupted(step, functools.partial(made.get, key), meanwhile)
+            if not went_so_far:
+                return step
+            assert [lock] == kept or not kept, f"two locks for one key, at instruction {step}"
+            assert made.get(key) is lock, f"a second lock for the key, at instruction {step}"
+            kept.clear()
             del lock
-            if rival == "drops it, and sweeps":
-                for number in range(DEAD):
-                    made.get(f"swept-{number}")
+            assert len(made) == 0
+        return None
 
-        lock, went_so_far = interrupted(step, functools.partial(made.get, key), meanwhile)
-        if not went_so_far:
-            break
-        assert [lock] == kept or not kept, f"two locks for one key, at instruction {step}"
-        assert made.get(key) is lock, f"a second lock for the key, at instruction {step}"
-        kept.clear()
-        del lock
-        assert len(made) == 0
-    assert step > 20
+    assert Background(scenario).result() > 20
 
 
 # --- interruptions: by the collector, by a signal
@@ -386,7 +390,7 @@ if sys.argv[1] == "lock":
     lock = lockutils.lock
     registry = sys.modules["lockutils.lock"]._default_registry
 else:
-    key_of = {"text": str, "number": int}[sys.argv[1]]
+    key_of = {"text": str, "number": int, "tuple": lambda number: (number,)}[sys.argv[1]]
     lock = lockutils.LockByKey()
     registry = lock.registry
 
@@ -426,7 +430,7 @@ assert len(registry) == 0
 """
 
 
-@pytest.mark.parametrize("keys", ["lock", "text", "number"])
+@pytest.mark.parametrize("keys", ["lock", "text", "number", "tuple"])
 def test_a_signal_handler_that_takes_locks_in_the_middle_of_look_ups(keys):
     done = subprocess.run(
         [sys.executable, "-c", SIGNALLED, keys],
