@@ -80,6 +80,7 @@ def held():
 
 @pytest.fixture(autouse=True)
 def nothing_is_left():
+    assert not is_held(), "a test before this one left it held"
     yield
     gc.collect()
     assert not is_held()

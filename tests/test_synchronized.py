@@ -36,6 +36,7 @@ def run(coroutine):
 
 @pytest.fixture(autouse=True)
 def let_go_at_the_end():
+    assert not is_held(), "a test before this one did not let go"
     yield
     assert not is_held()
 
