@@ -67,6 +67,7 @@ def lock_directory(lock_path: StrPath | None) -> Directory:
     :raises LockPathError: if it is the default directory, and not safe to use
     """
     if lock_path is not None:
+        # looked up here, too, to spare the call
         known = _directories.get(lock_path) if type(lock_path) is str else None
         return known or _directory(lock_path, "lock_path")
     if _set_path is not None:

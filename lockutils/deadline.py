@@ -9,33 +9,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def check_timeout(timeout: float | None, name: str = "timeout") -> float | None:
-    """Return ``timeout`` as seconds, ``None`` where it never ends.
-
-    :raises TypeError: if it is not a number
-    :raises ValueError: if it is negative or NaN
-    """
-    if timeout is None:
-        return None
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
-        raise TypeError(f"{name} must be a number of seconds or None, not {timeout!r}")
-    if timeout < 0 or timeout != timeout:
-        raise ValueError(f"{name} must not be negative or NaN: {timeout!r}")
-    return None if timeout == math.inf else timeout
-
-
 def limit_of(blocking: bool, timeout: float | None) -> float | None:
     """Return how long to wait, in seconds: 0 for a single try, ``None`` for ever.
 
     :raises TypeError: if ``timeout`` is not a number
     :raises ValueError: if it is negative or NaN, or comes with ``blocking=False``
     """
-    limit = check_timeout(timeout)
-    if blocking:
-        return limit
-    if timeout is not None:
+    if timeout is None:
+        return None if blocking else 0
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+        raise TypeError(f"timeout must be a number of seconds or None, not {timeout!r}")
+    if timeout < 0 or timeout != timeout:
+        raise ValueError(f"timeout must not be negative or NaN: {timeout!r}")
+    if not blocking:
         raise ValueError(f"timeout={timeout!r} does not go with blocking=False")
-    return 0
+    return None if timeout == math.inf else timeout
 
 
 class Deadline:

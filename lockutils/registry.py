@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import weakref
 
 # Deletes an entry only if its reference is dead, in one step.  weakref.WeakValueDictionary
 # rests on it, and so must we: a check and a deletion in two steps can drop a lock that
 # another thread has just put under the same key.
 from _weakref import _remove_dead_weakref  # type: ignore[attr-defined]
-from weakref import ref
+from weakref import WeakSet, ref
 
 from lockutils._native import allocate_lock
 from lockutils.caller import current_thread
@@ -55,7 +54,7 @@ class Registry(_Base["LockT"]):
         self._factory = factory
         self._guard = allocate_lock()
         self._creators: list[Thread] = []
-        self._references: dict[Hashable, weakref.ref[LockT]] = {}
+        self._references: dict[Hashable, ref[LockT]] = {}
         #: how many entries there may be, the dead among them, before the dead are removed
         self._room = _LEAST_ROOM
         _registries.add(self)
@@ -114,7 +113,7 @@ class Registry(_Base["LockT"]):
         return sum(reference() is not None for reference in list(self._references.values()))
 
 
-_registries: weakref.WeakSet[Registry[Any]] = weakref.WeakSet()
+_registries: WeakSet[Registry[Any]] = WeakSet()
 
 
 def _after_fork_in_child() -> None:

@@ -109,7 +109,7 @@ class TurnQueue(deque[Turn]):
             try:
                 self.remove(first)
             except ValueError:
-                continue
+                pass  # it has left by itself
 
     def waits_for_itself(self, turn: Turn, *, by_task: bool) -> bool:
         """Whether ``turn`` waits for something that the waiter itself keeps from running.

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 _FIRST_PAUSE = 0.001
 _LAST_PAUSE = 0.064
 
-#: changes in a forked child: the errands of its parent, and their guards, are not its own
-_this_process = object()
 #: errands that nobody waits for, by what they wait for
 _abandoned: dict[Hashable, Errand] = {}
 
@@ -95,11 +93,11 @@ class Errand:
     The guard is between the helper and the waiter; it is never held across a wait.
     """
 
-    __slots__ = ("_done", "_error", "_guard", "_process", "_started", "_wait", "claim")
+    __slots__ = ("_done", "_error", "_guard", "_pid", "_started", "_wait", "claim")
 
     def __init__(self, claim: Claim, wait: Wait) -> None:
         self.claim = claim
-        self._process = _this_process
+        self._pid = os.getpid()
         self._guard = allocate_lock()
         self._wait: Wait | None = wait
         self._started = False
@@ -146,7 +144,7 @@ class Errand:
 
     def leave(self, wait: Wait) -> None:
         """Have nothing more to do with ``wait``: release its claim, or go on for nobody."""
-        if self._process is not _this_process:
+        if self._pid != os.getpid():  # the parent's, and perhaps its guard is in use for ever
             return
         with self._guard:
             if self._wait is not wait:
@@ -173,11 +171,5 @@ async def _poll(claim: Claim, waiter: Parker, deadline: Deadline) -> bool:
         pause = min(2 * pause, _LAST_PAUSE)
 
 
-def _after_fork_in_child() -> None:
-    global _this_process
-    _this_process = object()
-    _abandoned.clear()
-
-
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    os.register_at_fork(after_in_child=_abandoned.clear)

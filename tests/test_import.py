@@ -4,36 +4,20 @@ Under an interpreter that eventlet or gevent patched the import locks are green:
 that meet at a late import can stop each other for ever.
 """
 
+import functools
 import os
-import subprocess
-import sys
-from pathlib import Path
 
+import lock_peers
 import pytest
 
-import lockutils
+# without site-packages
+run_python = functools.partial(lock_peers.run_python, options=("-S",))
 
-WATCHDOG = 60
-_ROOT = str(Path(lockutils.__file__).parents[1])
 
 HEAVY = """
     aiologic anyio asyncio dataclasses enum eventlet fasteners filelock gevent greenlet hashlib
     inspect logging re socket ssl string subprocess tempfile threading trio typing
 """
-
-
-def run_python(source, *arguments):
-    """Run ``source`` in a fresh interpreter, without site-packages; return what it prints."""
-    done = subprocess.run(
-        [sys.executable, "-S", "-c", source, *arguments],
-        env={**os.environ, "PYTHONPATH": _ROOT},
-        capture_output=True,
-        text=True,
-        timeout=WATCHDOG,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_import_loads_nothing_heavy():

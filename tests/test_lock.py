@@ -2,26 +2,22 @@
 
 import asyncio
 import fcntl
+import functools
 import gc
 import math
 import os
-import subprocess
-import sys
 import threading
-from pathlib import Path
 
+import lock_peers
 import pytest
 import trio
+from lock_peers import WATCHDOG, Background, Peers, until
 
 import lockutils
 from lockutils import AcquireLockFailedException, DeadlockError, LockTimeout
 
-sys.path.insert(0, str(Path(__file__).parent / "drivers"))  # for lock_peers
-
-from lock_peers import WATCHDOG, Background, Peers, until
-
 NAME = "contested"
-_ROOT = str(Path(lockutils.__file__).parents[1])
+run_python = functools.partial(lock_peers.run_python, options=("-W", "ignore::DeprecationWarning"))
 
 
 def is_held(name=NAME, **options):
@@ -35,20 +31,6 @@ def is_held(name=NAME, **options):
 def waiting(handle):
     """How many are in line for it, the holder among them."""
     return len(handle._queue)
-
-
-def run_python(source, *arguments):
-    """Run ``source`` in a fresh interpreter; return what it prints."""
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", source, *arguments],
-        env={**os.environ, "PYTHONPATH": _ROOT},
-        capture_output=True,
-        text=True,
-        timeout=WATCHDOG,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @pytest.fixture(params=["internal", "external"])
@@ -773,6 +755,7 @@ def test_a_greenthread_that_waits_for_itself_and_one_that_does_not(library, what
 FORK = """
 import os, sys, traceback
 import fcntl
+import functools
 import lockutils
 
 where = {"external": True, "lock_path": sys.argv[2]} if sys.argv[1] == "external" else {}

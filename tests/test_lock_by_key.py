@@ -4,16 +4,12 @@ import contextlib
 import gc
 import sys
 import threading
-from pathlib import Path
 
 import pytest
+from lock_peers import WATCHDOG, Background, until
 
 import lockutils
 from lockutils import LockByKey, Semaphores
-
-sys.path.insert(0, str(Path(__file__).parent / "drivers"))  # for lock_peers
-
-from lock_peers import WATCHDOG, Background, until
 
 
 def by_call(locks, key):

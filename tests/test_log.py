@@ -2,31 +2,11 @@
 
 import asyncio
 import logging
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from lock_peers import run_python
 
 import lockutils
-
-WATCHDOG = 60
-_ROOT = str(Path(lockutils.__file__).parents[1])
-
-
-def run_python(source):
-    """Run ``source`` in a fresh interpreter; return what it prints."""
-    done = subprocess.run(
-        [sys.executable, "-c", source],
-        env={**os.environ, "PYTHONPATH": _ROOT},
-        capture_output=True,
-        text=True,
-        timeout=WATCHDOG,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @pytest.fixture

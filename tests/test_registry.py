@@ -8,25 +8,18 @@ another, and was inside together with the second.
 import functools
 import gc
 import itertools
-import os
-import subprocess
 import sys
 import threading
 import weakref
-from pathlib import Path
 
 import pytest
+from lock_peers import WATCHDOG, Background, run_python, until
 
 import lockutils
 from lockutils.registry import Registry
 
-sys.path.insert(0, str(Path(__file__).parent / "drivers"))  # for lock_peers
-
-from lock_peers import WATCHDOG, Background, until
-
 # lockutils.lock is the function, also for an import statement
 registry = sys.modules["lockutils.lock"]._default_registry
-_ROOT = str(Path(lockutils.__file__).parents[1])
 
 
 #: dead entries that may stay until the next sweep, which makes a sweep rare
@@ -432,15 +425,7 @@ assert len(registry) == 0
 
 @pytest.mark.parametrize("keys", ["lock", "text", "number", "tuple"])
 def test_a_signal_handler_that_takes_locks_in_the_middle_of_look_ups(keys):
-    done = subprocess.run(
-        [sys.executable, "-c", SIGNALLED, keys],
-        env={**os.environ, "PYTHONPATH": _ROOT},
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=WATCHDOG,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    run_python(SIGNALLED, keys)
 
 
 # --- no growth

@@ -5,17 +5,13 @@ import contextlib
 import functools
 import inspect
 import sys
-from pathlib import Path
 from unittest import mock
 
 import pytest
+from lock_peers import WATCHDOG, Background, until
 
 import lockutils
 from lockutils import synchronized
-
-sys.path.insert(0, str(Path(__file__).parent / "drivers"))  # for lock_peers
-
-from lock_peers import WATCHDOG, Background, until
 
 NAME = "synchronized"
 

@@ -1,19 +1,13 @@
 """Names with ``{fields}``, filled in from the arguments of each call."""
 
 import functools
-import os
-import subprocess
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from lock_peers import run_python
 
 import lockutils
 from lockutils.template import NameTemplate
-
-WATCHDOG = 60
-_ROOT = str(Path(lockutils.__file__).parents[1])
 
 
 def name_of(template, function, *args, **kwargs):
@@ -280,12 +274,4 @@ assert not {"inspect", "string", "lockutils.template"} & set(sys.modules), sys.m
 lockutils.synchronized("{x}")(lambda x: None)(1)
 assert "inspect" in sys.modules
 """
-    done = subprocess.run(
-        [sys.executable, "-S", "-c", source],
-        env={**os.environ, "PYTHONPATH": _ROOT},
-        capture_output=True,
-        text=True,
-        timeout=WATCHDOG,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    run_python(source, options=("-S",))

@@ -1,4 +1,4 @@
-"""The system calls of the file driver, one function each, and no policy.
+"""The system calls of the file driver: one function each, and the ordinary case in one go.
 
 A lock here is two locks on one descriptor.  ``flock`` meets filelock, portalocker and
 flock(1); a record lock on the whole file meets oslo.concurrency, fasteners and whoever else

@@ -3,17 +3,10 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # for lock_peers and conformance, in any import mode
+sys.path.insert(0, str(Path(__file__).parent))  # for conformance, in any import mode
 pytest.register_assert_rewrite("conformance")
 
-from lock_peers import Peers, open_descriptors  # noqa: E402
-
-
-@pytest.fixture
-def peers():
-    started = Peers()
-    yield started
-    started.close()
+from lock_peers import open_descriptors  # noqa: E402
 
 
 @pytest.fixture

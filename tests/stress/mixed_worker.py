@@ -165,37 +165,29 @@ def _original_sleep():
 def eventlet_turns():
     import eventlet
 
-    def turns(me):
-        chance = random.Random(me)
-        if chance.random() < 0.5:
-            blocking_turns(me, eventlet.sleep)
-            return
-        for _ in range(TURNS):
-            with eventlet.Timeout(chance.random() / 50, False):
-                one_turn_of_greenthread(me, chance, eventlet.sleep)
-                continue
-            results[CANCELLED] += 1
-
-    threads = [eventlet.spawn(turns, f"greenthread {n}") for n in range(8)]
-    for thread in threads:
+    for thread in [eventlet.spawn(greenthread_turns, eventlet, n) for n in range(8)]:
         thread.wait()
 
 
 def gevent_turns():
     import gevent
 
-    def turns(me):
-        chance = random.Random(me)
-        if chance.random() < 0.5:
-            blocking_turns(me, gevent.sleep)
-            return
-        for _ in range(TURNS):
-            with gevent.Timeout(chance.random() / 50, False):
-                one_turn_of_greenthread(me, chance, gevent.sleep)
-                continue
-            results[CANCELLED] += 1
+    greenlets = [gevent.spawn(greenthread_turns, gevent, n) for n in range(8)]
+    gevent.joinall(greenlets, raise_error=True)
 
-    gevent.joinall([gevent.spawn(turns, f"greenlet {n}") for n in range(8)], raise_error=True)
+
+def greenthread_turns(library, number):
+    """The turns of one greenthread: some of them give up by the library's own time-out."""
+    me = f"{library.__name__} {number}"
+    chance = random.Random(me)
+    if chance.random() < 0.5:
+        blocking_turns(me, library.sleep)
+        return
+    for _ in range(TURNS):
+        with library.Timeout(chance.random() / 50, False):
+            one_turn_of_greenthread(me, chance, library.sleep)
+            continue
+        results[CANCELLED] += 1
 
 
 def one_turn_of_greenthread(me, chance, nap):

@@ -16,6 +16,23 @@ WATCHDOG = 30.0
 _ROOT = str(Path(lockutils.__file__).parents[1])
 
 
+def run_python(source, *arguments, options=()):
+    """Run ``source`` in a fresh interpreter; return what it prints.
+
+    :param options: of the interpreter
+    """
+    done = subprocess.run(
+        [sys.executable, *options, "-c", source, *arguments],
+        env={**os.environ, "PYTHONPATH": _ROOT},
+        capture_output=True,
+        text=True,
+        timeout=WATCHDOG,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 class Peer:
     """A process that says in lines what it does, and goes on when it is sent a line."""
 
