@@ -1,15 +1,16 @@
-"""A native thread parks on a C queue.
+"""A native thread parks on a lock that it waits for in vain until somebody releases it.
 
-``SimpleQueue`` and not a lock, because ``put`` may be called from a signal handler or a
-finaliser that interrupted ``put`` itself (its documentation promises that much), and
-because a second wake does no harm.
+A lock of the interpreter, because ``release`` may be called by anybody: a signal handler, a
+finaliser.  Not a ``SimpleQueue``: CPython 3.11 makes of its time-out a wait without end, if
+that passes before the wait has begun (the remaining time is negative by then, and negative
+means for ever).
 """
 
 from __future__ import annotations
 
 from time import monotonic
 
-from lockutils._native import Empty, SimpleQueue
+from lockutils._native import allocate_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,23 +23,23 @@ _LONGEST = 1_000_000.0
 class ThreadParker:
     """Blocks the calling native thread."""
 
-    __slots__ = ("_wakes",)
+    __slots__ = ("_until_woken",)
     clock = staticmethod(monotonic)
 
     def __init__(self) -> None:
-        self._wakes: SimpleQueue[None] = SimpleQueue()
+        self._until_woken = allocate_lock()
+        self._until_woken.acquire()
 
     async def park(self, deadline: Deadline) -> bool:
         left = deadline.left()
         if left is None:
-            self._wakes.get()
+            self._until_woken.acquire()
             return True
-        try:
-            self._wakes.get(True, min(left, _LONGEST))
-        except Empty:
-            return left > _LONGEST
-        return True
+        return self._until_woken.acquire(True, min(left, _LONGEST)) or left > _LONGEST
 
     def wake(self) -> bool:
-        self._wakes.put(None)
+        try:
+            self._until_woken.release()
+        except RuntimeError:
+            pass  # woken before, and has not looked yet
         return True
