@@ -9,32 +9,30 @@ import stat
 from lockutils.errors import LockPathError
 from lockutils.naming import file_name_of
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lockutils.drivers.queue import Place
+
 
 class Directory:
     """A directory that the user named: used as it is, created where it is missing."""
 
-    __slots__ = ("files", "path")
+    __slots__ = ("path", "places")
 
     #: whether files that nobody uses may be removed from it
     swept = False
 
     def __init__(self, path: bytes) -> None:
         self.path = path
-        #: the paths of lock files, by key; a cache of what :meth:`file_of` returns
-        self.files: dict[str, bytes] = {}
+        #: what the driver knows of lock files, by key; a cache
+        self.places: dict[str, Place] = {}
 
     def file_of(self, key: str) -> bytes:
         """Return the path of the lock file of ``key``.
 
         :raises LockPathError: if the directory is needed to know it, and cannot be made
         """
-        path = self.files.get(key)
-        if path is None:
-            path = self.path + b"/" + file_name_of(key, self.longest_name)
-            if len(self.files) >= 256:  # not a record of every name ever used
-                self.files.clear()
-            self.files[key] = path
-        return path
+        return self.path + b"/" + file_name_of(key, self.longest_name)
 
     def check(self) -> None:
         """Called before a lock file is looked for that may have to be created.

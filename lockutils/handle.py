@@ -34,7 +34,17 @@ class Lock:
     A handle that is dropped while it holds lets go.
     """
 
-    __slots__ = ("_directory", "_do_log", "_hold", "_key", "_limit", "_queue", "_turn", "name")
+    __slots__ = (
+        "_directory",
+        "_do_log",
+        "_fair",
+        "_hold",
+        "_key",
+        "_limit",
+        "_queue",
+        "_turn",
+        "name",
+    )
 
     def __init__(
         self,
@@ -44,6 +54,7 @@ class Lock:
         directory: Directory | None = None,
         limit: float | None = None,
         do_log: bool = True,
+        fair: bool = False,
     ) -> None:
         #: the name as it was asked for
         self.name = name
@@ -54,6 +65,8 @@ class Lock:
         #: how long to wait, in seconds: 0 tries once, None waits for ever
         self._limit = limit
         self._do_log = do_log
+        #: whether waiters of all processes are served in strict order
+        self._fair = fair
         #: the turn of the holder, and what gives it up, if this handle holds
         self._turn: Turn | None = None
         self._hold: Generator[None, None, None] | None = None
@@ -143,9 +156,8 @@ class Lock:
 
         :raises RuntimeError: if this handle does not hold an external lock
         """
-        claim = None if self._turn is None else self._turn.claim
-        if isinstance(claim, Wait):
-            claim = claim.claim
+        turn = self._turn
+        claim = None if turn is None else turn.wait.claim if turn.wait else turn.claim
         if not isinstance(claim, FileClaim):
             raise RuntimeError(f"the lock {self.name!r} is not held by a lock file")
         claim.hand_to_children()
@@ -157,7 +169,7 @@ class Lock:
         hold = take_turn(self._queue, turn)
         try:
             next(hold)
-            if self._try(turn) or run(self._wait(turn, limit, by_task=False)):
+            if self._try(turn, limit) or run(self._wait(turn, limit, by_task=False)):
                 self._turn, self._hold = turn, hold
                 if self._do_log and log.enabled():
                     self._log_acquired(turn)
@@ -174,7 +186,7 @@ class Lock:
         hold = take_turn(self._queue, turn)
         try:
             next(hold)
-            if self._try(turn) or await self._wait(turn, limit, by_task=True):
+            if self._try(turn, limit) or await self._wait(turn, limit, by_task=True):
                 self._turn, self._hold = turn, hold
                 if self._do_log and log.enabled():
                     self._log_acquired(turn)
@@ -194,14 +206,18 @@ class Lock:
             self._hold = self._turn = None
         hold.close()
 
-    def _try(self, turn: Turn) -> bool:
+    def _try(self, turn: Turn, limit: float | None) -> bool:
         """Whether the lock is held now, since nobody else had it."""
         if self._queue[0] is not turn:
             return False
-        if self._directory is None:
+        directory = self._directory
+        if directory is None:
             return True
-        turn.claim = claim = FileClaim(self._key, self._directory)
-        return claim.try_acquire()
+        claim = turn.claim
+        if claim is None:
+            claim = turn.claim = FileClaim(self._key, directory, self._fair)
+        # who does not wait would have no turn in which to be fair to others
+        return claim.try_acquire(limit == 0)
 
     async def _wait(self, turn: Turn, limit: float | None, *, by_task: bool) -> bool:
         """Go on where :meth:`_try` had to stop; ``False`` when the time is up."""
@@ -213,15 +229,20 @@ class Lock:
         queue = self._queue
         if limit is None and queue.waits_for_itself(turn, by_task=by_task):
             raise DeadlockError(f"the caller holds {self.name!r}, and would wait for itself")
+        directory = self._directory
+        #: if the turn was ours from the beginning, the try outside has failed already
+        tried = turn.claim is not None
+        if self._fair and directory is not None:
+            # on arrival, and not only when the turn comes: others may arrive in between
+            turn.claim = turn.claim or FileClaim(self._key, directory, True)
+            turn.claim.line_up()
         if not await queue.wait_for(turn, waiter, deadline):
             return False
-        # If the turn was ours from the beginning, the try outside has failed already.
-        if self._directory is not None and (turn.claim is not None or not self._try(turn)):
+        if directory is not None and (tried or not self._try(turn, limit)):
             claim = turn.claim
             assert claim is not None
-            assert not isinstance(claim, Wait)
-            wait = turn.claim = Wait(claim, waiter)
-            if not await wait.until_held(deadline):
+            turn.wait = Wait(claim, waiter)
+            if not await turn.wait.until_held(deadline):
                 return False
         turn.waited = monotonic() - start
         return True

@@ -43,7 +43,9 @@ def lock(
     :param do_log: log at debug level when the lock is acquired and released
     :param semaphores: where the in-process locks are; by default one place for all
     :param delay: accepted as oslo.concurrency has it; nothing here polls
-    :param fair: accepted; waiters of one process are always served in the order they came
+    :param fair: serve the waiters of all processes strictly in the order they came, also a
+        caller that does not wait.  Else this holds for the waiters of one process, and a
+        process may pass those of others for a thousandth of a second: see the README
     :param blocking: ``False`` tries once, and raises :class:`AcquireLockFailedException`
     :param timeout: how long to wait, in seconds; ``None`` waits for ever, 0 tries once.  When
         it has passed, ``with`` raises :class:`LockTimeout`
@@ -62,4 +64,4 @@ def lock(
         registry = semaphores.registry
     else:
         raise TypeError(f"semaphores must be a lockutils.Semaphores or None, not {semaphores!r}")
-    return Lock(name, key, registry.get(key), directory, limit, do_log)
+    return Lock(name, key, registry.get(key), directory, limit, do_log, fair)

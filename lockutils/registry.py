@@ -12,7 +12,6 @@ from weakref import WeakSet, ref
 
 from lockutils._native import allocate_lock
 from lockutils.caller import current_thread
-from lockutils.turns import TurnQueue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -122,9 +121,9 @@ def _after_fork_in_child() -> None:
         registry._guard = allocate_lock()
         registry._creators = []
         for reference in list(registry._references.values()):
-            lock = reference()
-            if isinstance(lock, TurnQueue):
-                lock.clear()
+            forget = getattr(reference(), "forget_parent", None)
+            if forget is not None:
+                forget()
 
 
 if hasattr(os, "register_at_fork"):

@@ -37,7 +37,9 @@ class Turn:
     #: set before the waiter looks at the queue for the last time and parks
     parker: Parker | None = None
     #: what whoever has this turn has, or contends for, outside of the process
-    claim: Claim | Wait | None = None
+    claim: Claim | None = None
+    #: what has taken over the claim, if it had to be waited for
+    wait: Wait | None = None
     #: seconds; for the log
     waited = since = 0.0
 
@@ -73,7 +75,9 @@ def take_turn(queue: TurnQueue, turn: Turn) -> Generator[None, None, None]:
 
 def _give_up(queue: TurnQueue, turn: Turn) -> None:
     try:
-        if turn.claim is not None:
+        if turn.wait is not None:
+            turn.wait.release()
+        elif turn.claim is not None:
             turn.claim.release()
     finally:
         try:
@@ -94,6 +98,10 @@ class TurnQueue(deque[Turn]):
     __hash__ = object.__hash__  # type: ignore[assignment]
     __eq__ = object.__eq__
     __ne__ = object.__ne__
+
+    def forget_parent(self) -> None:
+        """In a forked child: whoever held or waited does so in the parent alone."""
+        self.clear()
 
     def wake_first(self) -> None:
         """Wake the first in the queue; drop it if its event loop is gone and can never run it."""

@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 _FIRST_PAUSE = 0.001
 _LAST_PAUSE = 0.064
 
+#: seconds to give to a waiter that has been woken and is about to take the lock, each time it
+#: has not taken it yet and all together; it may be stopped
+_INSTANT = 0.00005
+_PATIENCE = 0.1
+
 #: errands that nobody waits for, by what they wait for
 _abandoned: dict[Hashable, Errand] = {}
 
@@ -57,12 +62,17 @@ class Wait:
         :raises LockPathError: if the lock cannot be used
         """
         claim, waiter = self._claim, self._waiter
+        if claim.others_go_first():
+            if await _step_back(claim, waiter, deadline):
+                return True
+            if deadline.left() == 0.0:
+                return False
+        claim.line_up()
         if not claim.can_block:
             return await _poll(claim, waiter, deadline)
         errand = self._errand = _abandoned.pop(claim.resource, None)
         if errand is not None:
-            if errand.adopt(self):
-                claim.release()
+            if errand.adopt(self, claim):
                 return await errand.end(waiter, deadline)
             self._errand = None
         if deadline.left() is None and isinstance(waiter, ThreadParker):
@@ -81,10 +91,11 @@ class Wait:
 
     def release(self) -> None:
         """Let go of what is held, or leave the errand that goes on to itself."""
-        if self._errand is None:
+        errand = self._errand
+        if errand is not None:
+            errand.leave(self)
+        if errand is None or errand.claim is not self._claim:
             self._claim.release()
-        else:
-            self._errand.leave(self)
 
 
 class Errand:
@@ -110,26 +121,31 @@ class Errand:
             if self._wait is None:
                 return  # given up before it began
             self._started = True
-        error = None
-        try:
-            self.claim.block()
-        except BaseException as raised:
-            error = raised
-        with self._guard:
-            self._done = True
-            self._error = error
-            wait = self._wait
-            if wait is None:
-                _abandoned.pop(self.claim.resource, None)
+        while True:
+            error, held = None, False
+            try:
+                held = self.claim.block()
+            except BaseException as raised:
+                error = raised
+            with self._guard:
+                wait = self._wait
+                if wait is not None and not held and error is None:
+                    continue  # it was given up, and adopted meanwhile
+                self._done = True
+                self._error = error
+                if wait is None:
+                    _abandoned.pop(self.claim.resource, None)
+                break
         # a waiter whose event loop is closed will never take what it waited for
         if wait is None or not wait.wake():
             self.claim.release()
 
-    def adopt(self, wait: Wait) -> bool:
-        """Go on for ``wait``; ``False`` if it is over already."""
+    def adopt(self, wait: Wait, claim: Claim) -> bool:
+        """Go on for ``wait`` in place of its ``claim``; ``False`` if it is over already."""
         with self._guard:
             if self._done:
                 return False
+            self.claim.take_over(claim)
             self._wait = wait
             return True
 
@@ -156,6 +172,24 @@ class Errand:
                     _abandoned[self.claim.resource] = self
                     return
             self.claim.release()
+
+
+async def _step_back(claim: Claim, waiter: Parker, deadline: Deadline) -> bool:
+    """Let another waiter have the lock that is free.
+
+    :return: whether the caller has it all the same: there was nobody in the end
+    """
+    patience = Deadline(_PATIENCE, waiter.clock)
+    while claim.others_go_first():
+        if patience.left() == 0.0:
+            claim.go_first()
+            return claim.try_acquire(passing=True)
+        if deadline.left() == 0.0:
+            return False
+        await waiter.park(Deadline(_INSTANT, waiter.clock))
+        if claim.try_acquire():
+            return True
+    return False
 
 
 async def _poll(claim: Claim, waiter: Parker, deadline: Deadline) -> bool:

@@ -33,6 +33,7 @@ are taken or none, in one order however they are listed""",
     ),
     "--timeout": ("S", "wait for all locks together at most S seconds; else for ever"),
     "--no-wait": ("", "do not wait"),
+    "--fair": ("", "strictly in turn with all others that wait with --fair"),
     "--conflict-exit-code": ("N", "exit status when a lock was not got, 0 to 255; else 75"),
     "--lock-path": (
         "DIR",
@@ -70,6 +71,7 @@ class _Settings:
         self.lock_path = last("--lock-path")
         self.timeout = _seconds(last("--timeout"))
         self.conflict = _exit_code(last("--conflict-exit-code"))
+        self.fair = "--fair" in given
         self.verbose = "--verbose" in given
         if "--no-wait" in given:
             if self.timeout is not None:
@@ -89,6 +91,7 @@ class _Settings:
                 external=True,
                 lock_path=self.lock_path,
                 do_log=False,
+                fair=self.fair,
                 timeout=timeout,
             )
         except (TypeError, ValueError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from filelock import FileLock, Timeout
@@ -17,16 +18,17 @@ if TYPE_CHECKING:
 class PortableClaim:
     """One contender for one lock file.  See :class:`lockutils.drivers.base.Claim`."""
 
-    __slots__ = ("_directory", "_lock", "resource")
+    __slots__ = ("_directory", "_fair", "_lock", "resource")
 
     can_block = False
 
-    def __init__(self, key: str, directory: Directory) -> None:
+    def __init__(self, key: str, directory: Directory, fair: bool = False) -> None:
         self._directory = directory
+        self._fair = fair
         self.resource = os.fsdecode(directory.file_of(key))
         self._lock = FileLock(self.resource, timeout=0, thread_local=False)
 
-    def try_acquire(self) -> bool:
+    def try_acquire(self, passing: bool = False) -> bool:
         try:
             self._directory.make()
             self._lock.acquire()
@@ -38,10 +40,24 @@ class PortableClaim:
             raise LockPathError(error.errno, error.strerror, self.resource) from error
         return True
 
-    def block(self) -> None:
+    def others_go_first(self) -> bool:
+        return False
+
+    def go_first(self) -> None:
+        """Nobody can be seen to wait here."""
+
+    def line_up(self) -> None:
+        if self._fair:
+            problem = "No order of waiting processes on this platform"
+            raise LockPathError(errno.ENOTSUP, problem, self.resource)
+
+    def block(self) -> bool:
         raise NotImplementedError("a portable claim is polled")
 
     def stand_aside(self) -> None:
+        """Nothing is held between two tries."""
+
+    def take_over(self, other: PortableClaim) -> None:
         """Nothing is held between two tries."""
 
     def release(self) -> None:

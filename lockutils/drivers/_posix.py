@@ -25,6 +25,8 @@ from posix import open as _open
 from posix import stat as stat
 from stat import S_ISREG
 
+close_number = _close
+
 _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # a FIFO in our place must not hang us
 _NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 _UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
@@ -34,16 +36,21 @@ _READ_WRITE = (_FLAGS | os.O_RDWR,)
 # Python has these names since 3.9 on Linux; elsewhere there may be no such lock.
 _SETLK: int | None = getattr(fcntl, "F_OFD_SETLK", 37 if sys.platform == "linux" else None)
 _SETLKW: int | None = getattr(fcntl, "F_OFD_SETLKW", 38 if sys.platform == "linux" else None)
+_GETLK: int | None = getattr(fcntl, "F_OFD_GETLK", 36 if sys.platform == "linux" else None)
+
+WRITE, READ, UNLOCK = fcntl.F_WRLCK, fcntl.F_RDLCK, fcntl.F_UNLCK
+#: a ``struct flock`` of a 64-bit kernel: type, whence, start, length, pid
+_struct_flock = struct.Struct("hhqqi4x")
 
 
-def _whole_file(kind: int) -> bytes:
-    """A ``struct flock`` of a 64-bit kernel: type, whence, start, length to the end, pid 0."""
-    return struct.pack("hhqqi4x", kind, os.SEEK_SET, 0, 0, 0)
+def span(kind: int, start: int = 0, length: int = 0) -> bytes:
+    """Return what to lock, and how; a length of 0 reaches to the end of any file."""
+    return _struct_flock.pack(kind, os.SEEK_SET, start, length, 0)
 
 
-_WRITE = _whole_file(fcntl.F_WRLCK)
-_READ = _whole_file(fcntl.F_RDLCK)
-_UNLOCK = _whole_file(fcntl.F_UNLCK)
+_END = 2**63  # one after the last byte that any file can have
+WHOLE = _WRITE = span(WRITE)
+_READ, _UNLOCK = span(READ), span(UNLOCK)
 
 
 # --- descriptors
@@ -152,10 +159,24 @@ def flock_unlock(fd: int) -> None:
 
 def record_try(fd: int, writable: bool) -> bool:
     """A read lock where the descriptor allows no other: it still excludes every writer."""
+    return span_try(fd, _WRITE if writable else _READ)
+
+
+def record_wait(fd: int, writable: bool) -> None:
+    span_wait(fd, _WRITE if writable else _READ)
+
+
+def record_unlock(fd: int) -> None:
+    if _SETLK is not None:
+        _fcntl(fd, _SETLK, _UNLOCK)
+
+
+def span_try(fd: int, what: bytes) -> bool:
+    """Lock a part of a file, or unlock it; ``False`` if somebody has a lock in the way."""
     if _SETLK is None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
     try:
-        _fcntl(fd, _SETLK, _WRITE if writable else _READ)
+        _fcntl(fd, _SETLK, what)
     except OSError as error:
         if error.errno in (errno.EAGAIN, errno.EACCES):
             return False
@@ -163,15 +184,33 @@ def record_try(fd: int, writable: bool) -> bool:
     return True
 
 
-def record_wait(fd: int, writable: bool) -> None:
+def span_wait(fd: int, what: bytes) -> None:
     if _SETLKW is None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-    _fcntl(fd, _SETLKW, _WRITE if writable else _READ)
+    _fcntl(fd, _SETLKW, what)
 
 
-def record_unlock(fd: int) -> None:
-    if _SETLK is not None:
-        _fcntl(fd, _SETLK, _UNLOCK)
+def span_in_use(fd: int, what: bytes) -> tuple[int, int] | None:
+    """Return a part of the file that another open file description has a lock on.
+
+    :param what: a lock to ask for; which one is returned of several that are in its way is
+        up to the kernel (Linux: the oldest)
+    :return: the first byte of it and the one after the last; ``None`` if nothing is in the way
+    """
+    if _GETLK is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    kind, _, start, length, _ = _struct_flock.unpack(_fcntl(fd, _GETLK, what))
+    if kind == UNLOCK:
+        return None
+    return start, start + length if length else _END
+
+
+def close(cell: list[int]) -> None:
+    """Close, and unlock if no forked child has a copy."""
+    if cell:
+        fd = cell[0]
+        del cell[0]
+        _close(fd)
 
 
 def release(cell: list[int]) -> None:

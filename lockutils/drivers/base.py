@@ -5,7 +5,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Hashable
-    from typing import Protocol
+    from typing import Any, Protocol
 
     from lockutils.holder import Holder
 
@@ -25,25 +25,49 @@ if TYPE_CHECKING:
         @property
         def can_block(self) -> bool: ...
 
-        def try_acquire(self) -> bool:
+        def try_acquire(self, passing: bool = False) -> bool:
             """Try once, without sleeping.  May be called from an event loop.
 
+            :param passing: also where others wait, unless waiters are served in strict order
             :return: whether the lock is held now; if not, no trace is left of the try
             :raises LockPathError: if the lock cannot be used; nothing is held then
             """
 
-        def block(self) -> None:
+        def others_go_first(self) -> bool:
+            """Whether another waiter is about to take the lock: nobody has it at the moment.
+
+            Then the caller steps back for an instant and tries again.  ``False`` where all
+            waiters are served in strict order: then he stands in line.
+            """
+
+        def go_first(self) -> None:
+            """Called after stepping back in vain: whoever waits does not take the lock."""
+
+        def line_up(self) -> None:
+            """Be seen to wait, until the lock is held or released.  Does not sleep.
+
+            :raises LockPathError: if waiters are to be served in strict order and cannot be
+            """
+
+        def block(self) -> bool:
             """Sleep in the calling native thread until the lock is held.
 
             Not interruptible but by an exception from a signal handler; whoever sees one
             calls :meth:`release`.
+
+            :return: ``False`` if :meth:`stand_aside` was called, and the lock is not held
             """
 
         def stand_aside(self) -> None:
             """Called while another thread is in :meth:`block` and nobody wants the lock.
 
-            Lets go of whatever is held already, so that nobody waits for a waiter who gave
-            up.  :meth:`block` goes on, and takes it again.
+            Lets go of whatever is held already, and leaves the line, so that nobody waits for
+            a waiter who gave up.  :meth:`block` may go on all the same.
+            """
+
+        def take_over(self, other: Any) -> None:
+            """Called after :meth:`stand_aside`: go on in place of ``other``, of the same
+            resource, with what that has from :meth:`line_up`.
             """
 
         def release(self) -> None:

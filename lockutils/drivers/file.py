@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+from posix import sched_yield
 from stat import S_ISREG
+from time import monotonic
 
 from lockutils._native import allocate_lock
 from lockutils.drivers import _posix, families
+from lockutils.drivers.descriptors import opened
+from lockutils.drivers.post import Post
 from lockutils.drivers.proc_locks import holder_of
+from lockutils.drivers.queue import Place
 from lockutils.drivers.sweep import is_due, sweep
 from lockutils.errors import LockPathError
 
@@ -17,8 +22,6 @@ if TYPE_CHECKING:
     from lockutils.directory import Directory
     from lockutils.holder import Holder
 
-#: the descriptors of all claims of this process, for a forked child to close
-_open_descriptors: set[int] = set()
 #: between a thread that waits for a record lock and those who make it stand aside
 _guard = allocate_lock()
 #: changes in a forked child, to tell it the claims of its parent
@@ -35,36 +38,57 @@ class FileClaim:
     _sweeps = False
     _unwanted = False
     _waits_for_record = False
+    _post: Post | None = None
+    _process: object = None
 
-    def __init__(self, key: str, directory: Directory) -> None:
+    def __init__(self, key: str, directory: Directory, fair: bool = False) -> None:
         self._directory = directory
-        self.resource = directory.files.get(key) or directory.file_of(key)
+        self._place = directory.places.get(key) or _place_of(key, directory)
+        self._fair = fair
         #: the descriptor, if the file is open
         self._cell: list[int] = []
 
+    @property
+    def resource(self) -> bytes:
+        return self._place.path
+
     # --- without waiting
 
-    def try_acquire(self) -> bool:
+    def try_acquire(self, passing: bool = False) -> bool:
+        place = self._place
+        if self._fair or self._post is not None:
+            if not self._is_next():
+                return False
+        elif monotonic() >= place.looks_at and not passing and not place.may_pass():
+            return False
         cell = self._cell
         self._process = _this_process
-        held = _posix.lock_at_once(cell, self.resource)
+        held = _posix.lock_at_once(cell, place.path)
         if held:
-            _open_descriptors.add(cell[0])
-            return True
-        return held is None and self._try_step_by_step()
+            opened.add(cell[0])
+        elif held is not None or not self._try_step_by_step():
+            return False
+        if self._post is not None:
+            self._served()
+        return True
+
+    def _is_next(self) -> bool:
+        """Whether nobody who came before is still to be served."""
+        post = self._post
+        return not self._place.is_waited_for() if post is None else post.may_try()
 
     def _try_step_by_step(self) -> bool:
         try:
             while True:
                 if not self._try_both(self._open()):
-                    self.release()
+                    self._let_go()
                     return False
                 if self._is_current():
                     return True
-                self.release()
+                self._let_go()
         except OSError as error:
-            self.release()
-            raise self._unusable(error) from error
+            self._let_go()
+            raise _unusable(error, self._place.path) from error
 
     def _open(self) -> int:
         """Return the descriptor, opened if it is not yet."""
@@ -74,13 +98,12 @@ class FileClaim:
         self._process = _this_process
         self._directory.check()
         try:
-            opened = _posix.open_file(cell, self.resource)
+            self._writable, is_new = _posix.open_file(cell, self._place.path)
         except FileNotFoundError:
             self._directory.make()
-            opened = _posix.open_file(cell, self.resource)
+            self._writable, is_new = _posix.open_file(cell, self._place.path)
         descriptor = cell[0]
-        _open_descriptors.add(descriptor)
-        self._writable, is_new = opened
+        opened.add(descriptor)
         self._sweeps = is_new and self._directory.swept and is_due(descriptor)
         self._kinds = families.of_file(descriptor)
         return descriptor
@@ -127,33 +150,69 @@ class FileClaim:
         if not S_ISREG(held.st_mode):
             raise OSError(errno.EINVAL, "Not a regular file")
         try:
-            named = _posix.stat(self.resource)
+            named = _posix.stat(self._place.path)
         except FileNotFoundError:
             return False
         return named.st_ino == held.st_ino and named.st_dev == held.st_dev
 
-    def _unusable(self, error: OSError) -> LockPathError:
-        if isinstance(error, LockPathError):
-            return error
-        return LockPathError(error.errno, error.strerror, os.fsdecode(self.resource))
-
     # --- waiting
 
-    def block(self) -> None:
+    def others_go_first(self) -> bool:
+        if self._fair or self._post is not None:
+            return False
+        place = self._place
+        return place.is_marked() and not place.is_waited_for_in_order() and not place.is_held()
+
+    def go_first(self) -> None:
+        self._place.ignore_waiters()
+
+    def line_up(self) -> None:
+        post = self._post
+        if post is None:
+            self._process = _this_process
+            post = self._post = Post(self._place, self._directory)
         try:
-            descriptor = self._open()
-            ordinary = self._kinds is families.BOTH and self._writable
-            # all that is left to do after the wait, in as few steps as possible
-            if ordinary and _posix.wait_at_once(descriptor, self.resource):
-                return
-            while True:
-                if self._wait_for_both(self._open()):
-                    if self._is_current():
-                        return
-                    self.release()
+            post.line_up(in_order=self._fair)
         except OSError as error:
-            self.release()
-            raise self._unusable(error) from error
+            raise _unusable(error, self._place.queue) from error
+
+    def block(self) -> bool:
+        post = self._post
+        try:
+            while True:
+                ticket = None
+                if post is not None:
+                    ticket = post.ticket
+                    if ticket is not None and not post.wait():
+                        return False
+                self._wait_in_kernel()
+                # This may be the place in the kernel's queue of one who gave up, and who wants
+                # the lock now may have come later than others: then it is not his turn.
+                if post is None or post.ticket is ticket or post.may_try():
+                    self._served()
+                    return True
+                self._let_go()
+        except OSError as error:
+            self._let_go()
+            raise _unusable(error, self._place.path) from error
+
+    def _served(self) -> None:
+        """What a contender does that has waited, as soon as it has the lock."""
+        self._place.was_served()
+        if self._post is not None:
+            self._post.step_out()
+
+    def _wait_in_kernel(self) -> None:
+        descriptor = self._open()
+        ordinary = self._kinds is families.BOTH and self._writable
+        # all that is left to do after the wait, in as few steps as possible
+        if ordinary and _posix.wait_at_once(descriptor, self._place.path):
+            return
+        while True:
+            if self._wait_for_both(self._open()):
+                if self._is_current():
+                    return
+                self._let_go()
 
     def _wait_for_both(self, descriptor: int) -> bool:
         """Wait for one lock, then for the other; ``False`` if it is to be done again."""
@@ -187,6 +246,8 @@ class FileClaim:
         return True
 
     def stand_aside(self) -> None:
+        if self._post is not None:
+            self._post.leave()
         # Under the guard the waiting thread cannot get past its wait, so that the descriptor
         # is the one it waits with and not another that was given its number since.
         with _guard:
@@ -194,41 +255,60 @@ class FileClaim:
             if self._waits_for_record and self._kinds.flock:
                 _posix.flock_unlock(self._cell[0])
 
+    def take_over(self, other: FileClaim) -> None:
+        self._unwanted = False
+        if self._post is not None and other._post is not None:
+            self._post.take_over(other._post)
+
     # --- letting go
 
     def release(self) -> None:
+        if self._process is not _this_process:  # the parent's; our copies are closed already
+            self._cell, self._post = [], None
+            return
+        self._let_go()
+        post = self._post
+        if post is not None:
+            # Whoever we have woken may have been given our own core, and we need it at once.
+            sched_yield()
+            post.close()
+
+    def _let_go(self) -> None:
         cell = self._cell
-        if not cell:
-            return
-        if self._process is not _this_process:  # the parent's; our copy is closed already
-            cell.clear()
-            return
-        # first, since the number may be another file's as soon as it is closed
-        _open_descriptors.discard(cell[0])
-        _posix.release(cell)
-        if self._sweeps:
-            self._sweeps = False
-            sweep(self._directory.path)
+        if cell:
+            # first, since the number may be another file's as soon as it is closed
+            opened.discard(cell[0])
+            _posix.release(cell)
+            if self._sweeps:
+                self._sweeps = False
+                sweep(self._directory.path)
 
     def hand_to_children(self) -> None:
         """Let the programs that this process starts inherit the lock, until it is released."""
         os.set_inheritable(self._cell[0], True)
 
     def holder(self) -> Holder | None:
-        return holder_of(self.resource)
+        return holder_of(self._place.path)
+
+
+def _unusable(error: OSError, path: bytes) -> LockPathError:
+    if isinstance(error, LockPathError):
+        return error
+    return LockPathError(error.errno, error.strerror, os.fsdecode(path))
+
+
+def _place_of(key: str, directory: Directory) -> Place:
+    place = Place(directory.file_of(key))
+    places = directory.places
+    if len(places) >= 256:  # not a record of every name ever used
+        places.clear()
+    return places.setdefault(key, place)
 
 
 def _after_fork_in_child() -> None:
     global _guard, _this_process
     _guard = allocate_lock()
     _this_process = object()
-    # Close and never unlock: the lock is shared with the parent.
-    for descriptor in _open_descriptors:
-        try:
-            os.close(descriptor)
-        except OSError:
-            pass  # somebody closed it behind our back
-    _open_descriptors.clear()
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)

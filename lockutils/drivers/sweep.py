@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 
 from lockutils.drivers import _posix
+from lockutils.drivers.queue import QUEUE_NAME
 
 #: files that may stay; the ones that are used again and again save their making
 _KEPT = 256
@@ -35,7 +36,8 @@ def sweep(directory: bytes) -> None:
         return
     if len(names) > _KEPT:
         for name in names:
-            _remove_if_free(directory + b"/" + name)
+            if name != QUEUE_NAME:
+                _remove_if_free(directory + b"/" + name)
 
 
 def _remove_if_free(path: bytes) -> None:

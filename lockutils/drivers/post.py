@@ -1,0 +1,119 @@
+"""Where one contender of this process stands while another process has the lock."""
+
+from __future__ import annotations
+
+from lockutils.drivers import _posix
+from lockutils.drivers.descriptors import opened
+from lockutils.drivers.tickets import Ticket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lockutils.directory import Directory
+    from lockutils.drivers.queue import Place
+
+
+class Post:
+    """Nothing yet; or a mark that somebody waits; or a ticket."""
+
+    __slots__ = ("_cell", "_directory", "_marked", "_place", "ticket")
+
+    def __init__(self, place: Place, directory: Directory) -> None:
+        self._place = place
+        self._directory = directory
+        #: if this one waits in strict order
+        self.ticket: Ticket | None = None
+        self._marked = False
+        #: a descriptor of the queue file, for the mark and to wait with
+        self._cell: list[int] = []
+
+    def line_up(self, *, in_order: bool) -> None:
+        """Be seen to wait.
+
+        One who need not be in order is so all the same if others are.  If he cannot use the
+        queue file he is not seen, and waits as the kernel has it.
+
+        :raises OSError: if there can be no order
+        """
+        if self.ticket is not None or self._marked:
+            return
+        try:
+            if in_order or self._place.is_waited_for_in_order():
+                ticket = self.ticket = Ticket(self._place)
+                try:
+                    ticket.take()
+                except FileNotFoundError:
+                    self._make_directory()
+                    ticket.take()
+            else:
+                self._mark()
+        except OSError:
+            self.leave()
+            if in_order:
+                raise
+
+    def may_try(self) -> bool:
+        """Whether nobody with a lower ticket is to be served before."""
+        ticket = self.ticket
+        return ticket is None or ticket.is_first()
+
+    def wait(self) -> bool:
+        """Sleep in the calling native thread until nobody is to be served before.
+
+        :return: ``False`` if this one has left in the meantime
+        :raises OSError: if the queue file cannot be used
+        """
+        ticket = self.ticket
+        if ticket is None:
+            return True
+        self._open()
+        return ticket.wait_until_first(self._cell[0])
+
+    def step_out(self) -> None:
+        """Be seen no more, in as few steps as possible; the next one may be first.
+
+        Another thread may be in :meth:`wait`.
+        """
+        if self._marked:
+            self._marked = False
+            _posix.span_try(self._cell[0], self._place.unmark)
+        elif self.ticket is not None:
+            self.ticket.drop_number()
+
+    def leave(self) -> None:
+        """Be seen no more, and have no ticket.  Another thread may be in :meth:`wait`."""
+        self.step_out()
+        ticket = self.ticket
+        if ticket is not None:
+            ticket.give_back()
+            self.ticket = None
+
+    def take_over(self, other: Post) -> None:
+        """Stand where ``other`` stands, which then stands nowhere."""
+        if other.ticket is not None:
+            self.ticket, other.ticket = other.ticket, None
+        elif self._cell:  # else it is just about to be opened by another thread
+            self._mark()
+            other.leave()
+
+    def close(self) -> None:
+        """Leave, and let go of the descriptor.  Nobody may be in :meth:`wait`."""
+        try:
+            self.leave()
+        finally:
+            if self._cell:
+                opened.discard(self._cell[0])
+                _posix.close(self._cell)
+
+    def _mark(self) -> None:
+        self._open()
+        self._marked = True
+        _posix.span_try(self._cell[0], self._place.mark)
+
+    def _open(self) -> None:
+        if not self._cell:
+            _posix.open_file(self._cell, self._place.queue)
+            opened.add(self._cell[0])
+
+    def _make_directory(self) -> None:
+        self._directory.check()
+        self._directory.make()

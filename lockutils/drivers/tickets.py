@@ -1,0 +1,226 @@
+"""Tickets: strict first come, first served, over all waiters of all processes.
+
+A ticket is a write lock on one byte of the queue file, and its number is the byte's.  A new
+one is higher than all that exist; whoever has no lower one before it is first.  Both are found
+by asking the kernel, and nothing is written down that a crash could leave wrong.  (The idea is
+the queue lock of Craig and of Landin and Hagersten, "CLH", in which each waits for the one
+before.)
+
+Two that come at once may ask at once and take different numbers.  So after taking one the
+taker asks again: if there is a higher one by now, it gives its own back and takes another.
+Hence of two tickets that are kept, the lower was there before the higher was asked for.
+
+Numbers go round, and with fewer waiters than half of them it is clear which is before which.
+Where nobody has a ticket the next is 0.
+"""
+
+from __future__ import annotations
+
+import errno
+
+from lockutils.drivers import _posix
+from lockutils.drivers.descriptors import opened
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lockutils.drivers.queue import Place
+
+#: how many numbers there are
+TICKETS = 2**22
+_HALF = TICKETS // 2
+
+
+class Line(dict[int, "Ticket | None"]):
+    """The tickets of this process for one lock file, by number, in the order they were taken.
+
+    All are locked by one descriptor, so that two thousand greenthreads can wait.  It is open
+    while it has users.  ``None`` is a ticket that is being given back.
+
+    No guard keeps threads apart here, for the reasons that :mod:`lockutils.turns` has.  Where
+    several steps must be one, there is no call in them, nor a jump back: only there CPython
+    runs another thread or a signal handler.
+    """
+
+    __slots__ = ("__weakref__", "cell", "newest", "users")
+
+    def __init__(self) -> None:
+        #: the descriptor, if it is open
+        self.cell: list[int] = []
+        #: the number that was taken last
+        self.newest = 0
+        #: the tickets that are taken, or about to be
+        self.users: dict[Ticket, None] = {}
+
+    def forget_parent(self) -> None:
+        """In a forked child: its parent's tickets are not its own, and the copy is closed."""
+        self.clear()
+        self.users = {}
+        self.cell = []
+
+
+class Ticket:
+    """One waiter's ticket.
+
+    Tickets of one process can be exchanged.  A thread may enter the in-process queue before
+    another, and get a higher ticket: whoever is first in the process uses the lowest.
+    """
+
+    __slots__ = ("_line", "_place", "number")
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._line = place.line
+        #: ``None`` if it is not taken, or given back
+        self.number: int | None = None
+
+    def take(self) -> None:
+        """Take a number behind all others.
+
+        Whatever comes of it, :meth:`give_back` is still to be called.
+
+        :raises OSError: if the queue file cannot be used
+        """
+        line = self._line
+        while self not in line.users:
+            if not line.cell:
+                self._open()
+            # one step: from here on nobody closes the descriptor
+            if line.cell:
+                line.users[self] = None
+        while self.number is None:
+            number = self._next_number()
+            # one step
+            if number not in line:
+                line[number] = self
+                self.number = line.newest = number
+            else:
+                continue
+            taken = _posix.span_try(line.cell[0], self._byte(_posix.WRITE, number))
+            if not taken or self._find(number + 1, _HALF - 1) is not None:
+                self.drop_number()
+
+    def drop_number(self) -> None:
+        """Let the next one be first.  Callable by any thread, any number of times."""
+        line, number = self._line, self.number
+        # one step: from here on nobody exchanges this number, or takes it
+        if number is None or number not in line or line[number] is not self:
+            return
+        line[number] = None
+        try:
+            _posix.span_try(line.cell[0], self._byte(_posix.UNLOCK, number))
+        except (OSError, IndexError):
+            pass  # closed meanwhile, and so unlocked
+        finally:
+            # one step
+            if number in line:
+                del line[number]
+            self.number = None
+
+    def give_back(self) -> None:
+        """Leave the line.  Callable by any thread, any number of times."""
+        line = self._line
+        if self.number is not None:
+            self.drop_number()
+        # one step, and nothing in a forked child
+        if self in line.users:
+            del line.users[self]
+        if line.users or not line.cell:
+            return
+        descriptor = line.cell[0]
+        del line.cell[0]
+        try:
+            opened.discard(descriptor)
+        finally:
+            _posix.close_number(descriptor)
+
+    def _open(self) -> None:
+        line = self._line
+        cell: list[int] = []
+        try:
+            writable, _ = _posix.open_file(cell, self._place.queue)
+            if not writable:
+                raise PermissionError(errno.EACCES, "Queue file cannot be written to")
+            # one step
+            if not line.cell:
+                line.cell = cell
+        finally:
+            # no call before the one that closes: a signal handler may raise at the end of any
+            if line.cell is not cell and cell:
+                _posix.close_number(cell[0])
+        opened.update(line.cell)
+
+    def _next_number(self) -> int:
+        line = self._line
+        newest = line.newest if line else self._find(0, TICKETS)
+        if newest is None:
+            return 0
+        # The newest of all: in leaps, twice as far after each that found something beyond.
+        leap = 1
+        while leap:
+            beyond = self._find(newest + leap, _HALF - leap)
+            if beyond is None:
+                leap //= 2
+            else:
+                newest = beyond
+                leap *= 2
+        return (newest + 1) % TICKETS
+
+    def is_first(self) -> bool:
+        """Whether no other process has a lower ticket.
+
+        Called by who is first in this process.
+        """
+        self._be_first_of_ours()
+        number = self.number
+        return number is not None and self._find(number - _HALF, _HALF) is None
+
+    def wait_until_first(self, descriptor: int) -> bool:
+        """Sleep in the calling native thread until no other process has a lower ticket.
+
+        :param descriptor: of the queue file, and of nobody else: what is granted to it in the
+            end must not take the place of a ticket
+        :return: ``False`` if the ticket was given back in the meantime
+        """
+        while not self.is_first():
+            number = self.number
+            if number is None:
+                return False
+            # The nearest before us, or nearly.  If all waited for one and the same, all would
+            # be woken at each turn.
+            reach, ahead = 1, None
+            while ahead is None and reach <= _HALF:
+                ahead = self._find(number - reach, reach)
+                reach *= 2
+            if ahead is not None:
+                _posix.span_wait(descriptor, self._byte(_posix.READ, ahead))
+                _posix.span_try(descriptor, self._byte(_posix.UNLOCK, ahead))
+        return self.number is not None
+
+    def _be_first_of_ours(self) -> None:
+        line = self._line
+        # one step
+        for first in line:
+            other, number = line[first], self.number
+            if other is not None and other is not self and number is not None:
+                line[first], line[number] = self, other
+                self.number, other.number = first, number
+            return
+
+    def _find(self, first: int, count: int) -> int | None:
+        """Return a ticket of another process among ``count`` numbers from ``first`` on."""
+        first %= TICKETS
+        room = TICKETS - first
+        if count <= room:
+            return self._find_straight(first, count)
+        found = self._find_straight(first, room)
+        return self._find_straight(0, count - room) if found is None else found
+
+    def _find_straight(self, first: int, count: int) -> int | None:
+        start = self._place.first_ticket
+        what = _posix.span(_posix.WRITE, start + first, count)
+        found = _posix.span_in_use(self._line.cell[0], what)
+        # neighbouring tickets of one process are one lock; of them, the newest
+        return None if found is None else min(found[1] - start, first + count) - 1
+
+    def _byte(self, kind: int, number: int) -> bytes:
+        return _posix.span(kind, self._place.first_ticket + number, 1)
