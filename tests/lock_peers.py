@@ -97,16 +97,17 @@ class Peers:
 class Background:
     """A call in a native thread of its own."""
 
-    def __init__(self, call, *args):
+    def __init__(self, call, *args, **options):
         self._call = call
         self._args = args
+        self._options = options
         self._outcome = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self):
         try:
-            self._outcome = (self._call(*self._args), None)
+            self._outcome = (self._call(*self._args, **self._options), None)
         except BaseException as error:
             self._outcome = (None, error)
 

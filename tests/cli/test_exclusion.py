@@ -7,6 +7,7 @@ import sys
 from time import monotonic
 
 import pytest
+from lock_peers import until, waiters
 
 
 def test_the_lock_is_held_while_the_command_runs_and_free_after_it(cli):
@@ -43,6 +44,22 @@ def test_a_waiter_gets_the_lock_when_it_is_free(cli, limit):
     holder.tell()
     assert waiter.hear() == "ran"
     assert waiter.end() == 0
+
+
+def test_fair_is_strictly_in_turn(cli, tmp_path):
+    """Each is asleep in the queue before the next begins."""
+    served = tmp_path / "served"
+    holder = cli.hold()
+    waiting = []
+    for word in ("one", "two", "three"):
+        command = ("sh", "-c", f"echo {word} >> {served}")
+        waiting.append(cli.start(cli.run_words("--fair", *command)))
+        file = cli.lock_path / ("job" if word == "one" else ".lockutils-queue")
+        sleepers = 2 if word == "three" else 1
+        until(lambda: len(waiters(file)) == sleepers if file.exists() else False, "waits")  # noqa: B023
+    holder.tell()
+    assert [process.end() for process in waiting] == [0, 0, 0]
+    assert served.read_text().split() == ["one", "two", "three"]
 
 
 def test_verbose_tells_when_each_lock_is_acquired_and_released(cli):

@@ -38,7 +38,8 @@ loop_made = _native.SimpleQueue()
 
 def lock(chance):
     timeout = chance.choice([None, None, 0, 0.001, 0.01, 0.1])
-    return lockutils.lock("stressed", external=True, lock_path=LOCK_DIR, timeout=timeout)
+    fair = chance.random() < 0.3
+    return lockutils.lock("stressed", external=True, lock_path=LOCK_DIR, timeout=timeout, fair=fair)
 
 
 def write_witness(me):

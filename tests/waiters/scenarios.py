@@ -1,7 +1,7 @@
 """Run as: scenarios.py SCENARIO KIND PLACE LOCK_DIR.  Exits with 0 if the scenario held.
 
 PLACE says where the waiters meet the holder: "inside", in the queue of the process;
-"outside", at the lock file.
+"outside", at the lock file; "in-order", there too, with tickets of the queue file.
 """
 
 import os
@@ -16,11 +16,13 @@ import lockutils  # noqa: E402
 from lockutils import waiting  # noqa: E402
 
 # The holder is a stranger to the waiters' in-process queue, as another process would be.
-elsewhere = lockutils.Semaphores() if PLACE == "outside" else None
+elsewhere = None if PLACE == "inside" else lockutils.Semaphores()
 
 
 def handle(**options):
-    return lockutils.lock("it", external=PLACE == "outside", lock_path=LOCK_DIR, **options)
+    return lockutils.lock(
+        "it", external=PLACE != "inside", lock_path=LOCK_DIR, fair=PLACE == "in-order", **options
+    )
 
 
 def holder():
@@ -38,7 +40,7 @@ def is_free():
 
 async def at_the_file():
     """Wait until somebody sleeps in the kernel for the lock file."""
-    if PLACE == "outside":
+    if PLACE != "inside":
         await kind.until(somebody_sleeps)
 
 

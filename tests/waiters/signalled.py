@@ -14,7 +14,7 @@ import lockutils
 from lockutils import _native
 
 LOCK_DIR, PLACE, ROUNDS = sys.argv[1], sys.argv[2], int(sys.argv[3])
-EXTERNAL = PLACE == "external"
+HOW = {"external": PLACE != "internal", "lock_path": LOCK_DIR, "fair": PLACE == "fair"}
 PATIENCE = 30.0
 
 
@@ -34,7 +34,7 @@ ended = _native.SimpleQueue()
 
 def enter_and_leave(name, **options):
     global inside, overlaps
-    with lockutils.lock(name, external=EXTERNAL, lock_path=LOCK_DIR, **options):
+    with lockutils.lock(name, **HOW, **options):
         try:
             inside += 1
             overlaps += inside != 1
@@ -44,7 +44,7 @@ def enter_and_leave(name, **options):
 
 def competitor():
     while not stop:
-        with lockutils.lock("it", external=EXTERNAL, lock_path=LOCK_DIR):
+        with lockutils.lock("it", **HOW):
             pass
         time.sleep(0.0002)
     ended.put(None)
@@ -65,8 +65,7 @@ def main():
             for _ in range(20):
                 with lockutils.lock(
                     "it",
-                    external=EXTERNAL,
-                    lock_path=LOCK_DIR,
+                    **HOW,
                     timeout=chance.choice([None, 10]),
                 ):
                     done += 1
@@ -78,7 +77,7 @@ def main():
     stop = True
     for _ in range(2):
         ended.get(timeout=PATIENCE)
-    assert lockutils.lock("it", external=EXTERNAL, lock_path=LOCK_DIR).acquire(timeout=PATIENCE)
+    assert lockutils.lock("it", **HOW).acquire(timeout=PATIENCE)
     handle = lockutils.lock("it")
     assert not handle._queue, "somebody is still in the queue"
     watchdog = time.monotonic() + PATIENCE

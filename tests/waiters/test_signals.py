@@ -10,7 +10,7 @@ HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parent.parent
 
 
-@pytest.mark.parametrize("place", ["internal", "external"])
+@pytest.mark.parametrize("place", ["internal", "external", "fair"])
 def test_exceptions_at_any_instruction(place, tmp_path):
     done = subprocess.run(
         [sys.executable, HERE / "signalled.py", tmp_path, place, "3000"],

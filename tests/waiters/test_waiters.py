@@ -26,7 +26,7 @@ CASES = [(scenario, kind) for scenario in EVERYWHERE for kind in kinds.NAMES]
 CASES += [(scenario, kind) for scenario in CANCELLATIONS for kind in kinds.NAMES[1:]]
 
 
-@pytest.mark.parametrize("place", ["inside", "outside"])
+@pytest.mark.parametrize("place", ["inside", "outside", "in-order"])
 @pytest.mark.parametrize(("scenario", "kind"), CASES)
 def test_scenario(scenario, kind, place, tmp_path):
     command = [sys.executable, "-W", "ignore", HERE / "scenarios.py", scenario, kind, place]

@@ -1,0 +1,200 @@
+"""Tickets by themselves: numbers, their order, and the descriptor that they share.
+
+What another process has is played by a line of its own: its descriptor is another one, and
+that is all that the kernel looks at.
+"""
+
+import contextlib
+import os
+import sys
+
+import pytest
+
+fcntl = pytest.importorskip("fcntl")
+
+from lock_peers import Background, open_descriptors, until_waited_for  # noqa: E402
+
+from lockutils.drivers import _posix  # noqa: E402
+from lockutils.drivers.queue import Place  # noqa: E402
+from lockutils.drivers.tickets import TICKETS, Line, Ticket  # noqa: E402
+
+if sys.version_info >= (3, 12):
+    pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+
+
+@pytest.fixture
+def process(tmp_path):
+    """Make the tickets of one process each."""
+    taken = []
+
+    def process(name=b"it"):
+        place = Place(os.fsencode(tmp_path) + b"/" + name)
+        place.line = Line()
+
+        def take():
+            ticket = Ticket(place)
+            taken.append(ticket)
+            ticket.take()
+            return ticket
+
+        return take
+
+    yield process
+    for ticket in taken:
+        ticket.give_back()
+
+
+def test_numbers_rise_over_all_processes(process):
+    first, second, third = process(), process(), process()
+
+    numbers = [take().number for take in (first, second, first, third, first, first, second)]
+
+    assert numbers == list(range(7))
+
+
+def test_who_has_the_lowest_is_first(process):
+    one, another = process(), process()
+    first, second, third = one(), another(), one()
+    assert first.is_first()
+    assert not second.is_first()
+
+    first.give_back()
+
+    assert second.is_first()
+    assert not third.is_first()
+
+
+def test_a_new_one_is_behind_all_although_lower_ones_are_free(process):
+    takes = [process() for _ in range(5)]
+    tickets = [take() for take in takes]
+    for ticket in tickets[:3]:
+        ticket.give_back()
+
+    new = takes[0]()
+
+    assert new.number == 5
+
+
+@pytest.mark.parametrize("start", range(TICKETS - 4, TICKETS))
+def test_numbers_go_round(process, monkeypatch, start):
+    takes = [process() for _ in range(3)]
+    with monkeypatch.context() as late:
+        late.setattr(Ticket, "_next_number", lambda _: start)
+        tickets = [takes[0]()]
+    tickets += [takes[position]() for position in (1, 2, 1, 0)]
+
+    for position, ticket in enumerate(tickets):
+        assert ticket.number == (start + position) % TICKETS
+        assert ticket.is_first()
+        assert not any(later.is_first() for later in tickets[position + 1 : position + 2])
+        ticket.give_back()
+
+
+def test_a_number_that_was_taken_too_low_is_given_back(process, monkeypatch):
+    """Two asked at once; the other has a higher one, and had it before this was taken."""
+    one, another = process(), process()
+    one()
+    late = Ticket(one()._place)
+    real, looks = Ticket._next_number, []
+
+    def too_early(self):
+        number = real(self)
+        if not looks:
+            looks.append(number)
+            theirs = [another(), another()]
+            theirs[0].give_back()  # so that the number is free again, and a higher one exists
+        return number
+
+    monkeypatch.setattr(Ticket, "_next_number", too_early)
+    late.take()
+
+    assert late.number > looks[0]
+    late.give_back()
+
+
+def test_who_is_first_in_its_process_uses_the_lowest_of_the_process(process):
+    """A thread may come first and get the higher number."""
+    one, another = process(), process()
+    behind, between, first = one(), another(), one()
+
+    assert first.is_first()
+
+    assert (first.number, behind.number) == (0, 2)
+    first.give_back()
+    assert between.is_first()
+    assert not behind.is_first()
+
+
+def test_a_wait_ends_when_all_lower_ones_are_gone(process, tmp_path):
+    takes = [process() for _ in range(3)]
+    first, second, third = [take() for take in takes]
+    queue = third._place.queue
+    with open(queue, "rb+") as file:
+        waiting = Background(third.wait_until_first, file.fileno())
+        until_waited_for(queue)
+
+        second.give_back()  # the nearest: now it is the other that it waits for
+        assert not waiting.join(0.01)
+        until_waited_for(queue)
+        first.give_back()
+
+        assert waiting.result() is True
+
+
+def test_a_wait_ends_with_the_ticket(process):
+    first, second = process()(), process()()
+    with open(first._place.queue, "rb+") as file:
+        waiting = Background(second.wait_until_first, file.fileno())
+        until_waited_for(first._place.queue)
+
+        second.give_back()
+        first.give_back()
+
+        assert waiting.result() is False
+
+
+def test_two_thousand_need_one_descriptor(process):
+    take = process()
+    before = len(open_descriptors())
+
+    tickets = [take() for _ in range(2000)]
+
+    assert len(open_descriptors()) == before + 1
+    assert process()().number == 2000
+    for ticket in tickets:
+        ticket.give_back()
+    assert len(open_descriptors()) == before + 1  # of the other's
+
+
+def test_two_names_have_lines_of_their_own(process):
+    assert process(b"one")().is_first()
+    assert process(b"other")().is_first()
+
+
+def test_a_child_has_none_and_keeps_none(tmp_path):
+    """Killed with its ticket, a parent must not be waited for as long as its child lives."""
+    place = Place(os.fsencode(tmp_path) + b"/it")
+    ticket = Ticket(place)
+    ticket.take()
+    heard, told = os.pipe()
+    go_on, end = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(end)
+        # as if the parent's own descriptor were closed by its death
+        os.write(told, b"%d" % (ticket._line.cell != [] or bool(ticket._line.users)))
+        os.read(go_on, 1)
+        os._exit(0)
+    try:
+        assert os.read(heard, 1) == b"0"
+        _posix.close(ticket._line.cell)  # what the kernel does at the parent's death
+        other = Place(place.path)
+        other.line = Line()
+        assert not other.is_waited_for()
+    finally:
+        os.close(end)
+        os.waitpid(child, 0)
+        for descriptor in (heard, told, go_on):
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+        ticket.give_back()

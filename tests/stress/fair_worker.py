@@ -1,0 +1,66 @@
+"""One process of the fair stress test: takes its turns until it is killed or told to stop.
+
+Run as: fair_worker.py LOCK_DIR WITNESS.  Checks at each turn that nobody else is inside, and
+that nobody with a lower ticket is left in the queue; prints a line when something is wrong,
+and at the end how many turns it took.
+"""
+
+import os
+import random
+import select
+import sys
+import threading
+import time
+
+import lockutils
+from lockutils.drivers.file import FileClaim
+
+LOCK_DIR, WITNESS = sys.argv[1:]
+turns = tickets = 0
+served = FileClaim._served
+
+
+def served_in_order(self):
+    """At this instant the lock is held, and the ticket is still there."""
+    global tickets
+    ticket = self._post and self._post.ticket
+    if ticket is not None:
+        tickets += 1
+        # One who asks for a ticket may have a lower one for an instant.  One who was overtaken
+        # has it as long as we have the lock, but for the few that give up meanwhile.
+        until = time.monotonic() + 1
+        while not ticket.is_first():
+            if time.monotonic() > until:
+                print("overtook", flush=True)
+                break
+    served(self)
+
+
+FileClaim._served = served_in_order
+
+
+def take_turns(chance):
+    global turns
+    while not select.select([sys.stdin], [], [], 0)[0]:
+        timeout = chance.choice([None, None, None, 0.001, 0.01])
+        lock = lockutils.lock("it", external=True, lock_path=LOCK_DIR, fair=True, timeout=timeout)
+        try:
+            with lock:
+                mark = b"%d %d" % (os.getpid(), chance.getrandbits(60))
+                with open(WITNESS, "wb") as file:
+                    file.write(mark)
+                with open(WITNESS, "rb") as file:
+                    if file.read() != mark:
+                        print("overlap", flush=True)
+                turns += 1
+        except lockutils.LockTimeout:
+            pass
+
+
+others = [threading.Thread(target=take_turns, args=(random.Random(n),)) for n in range(2)]
+for other in others:
+    other.start()
+take_turns(random.Random())
+for other in others:
+    other.join()
+print(turns, tickets)

@@ -1,0 +1,41 @@
+"""Strict order, while processes die at any instant."""
+
+import pathlib
+import random
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).parent
+PROCESSES = 6
+KILLS = 40
+
+
+def test_nobody_overtakes_or_waits_for_the_dead(tmp_path):
+    def start():
+        return subprocess.Popen(
+            [sys.executable, HERE / "fair_worker.py", tmp_path / "locks", tmp_path / "witness"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={"PYTHONPATH": str(HERE.parent.parent), "PATH": "/usr/bin:/bin"},
+        )
+
+    chance = random.Random(0)
+    workers = [start() for _ in range(PROCESSES)]
+    killed = ""
+    for _ in range(KILLS):
+        # not a wait for anything: the instant is to be any
+        time.sleep(chance.random() / 10)
+        victim = workers.pop(chance.randrange(PROCESSES))
+        victim.kill()
+        killed += victim.communicate()[0]
+        workers.append(start())
+    for worker in workers:
+        worker.stdin.write("stop\n")
+        worker.stdin.flush()
+    reports = [worker.communicate(timeout=60)[0].split() for worker in workers]
+
+    assert killed == ""
+    assert all(len(report) == 2 for report in reports), reports
+    assert sum(int(tickets) for _, tickets in reports) > 100
