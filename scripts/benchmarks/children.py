@@ -43,10 +43,22 @@ class Child:
         if self._process.poll() is not None:
             raise RuntimeError(f"{self._process.args} ended with {self._process.wait()}")
 
-    def end(self) -> None:
+    def dismiss(self) -> None:
+        """Tell it that there is no more to do."""
         assert self._process.stdin is not None
         self._process.stdin.close()
+
+    def end(self) -> None:
+        self.dismiss()
         self._process.wait()
+
+
+def end_all(children: list[Child]) -> None:
+    """End them side by side."""
+    for child in children:
+        child.dismiss()
+    for child in children:
+        child.end()
 
 
 def orders() -> Any:

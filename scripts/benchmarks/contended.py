@@ -3,6 +3,9 @@
 They start at one moment and go on for a while, each acquiring, holding for 0 or 1 ms (asleep),
 releasing.  The figure is acquisitions per second, all processes together; beside it what the
 process with the fewest has of what the one with the most has, and the longest single wait.
+
+With ``fair=True`` it is one waiter after the other, which costs a wake each time; without, a
+process may acquire several times while the system lets it run.
 """
 
 from __future__ import annotations
@@ -12,21 +15,23 @@ import statistics
 import time
 
 from benchmarks import contenders
-from benchmarks.children import Child
-from benchmarks.contenders import Contender
+from benchmarks.children import Child, end_all
+from benchmarks.contenders import FAIR, OURS, PEERS, Contender
 from benchmarks.machine import is_installed
 from benchmarks.report import Case, Table, take_turns
+from benchmarks.targets import Target, above, column, ratio
 
-PROCESSES = (2, 8)
+PROCESSES = (2, 8, 32)
 HOLDS = (0.0, 0.001)
+SHARE, LONGEST = "worst/best", "longest ms"
 
 
 class Crowd:
     """Processes that want the lock of one contender, when they are told to."""
 
-    def __init__(self, contender: Contender, directory: str) -> None:
+    def __init__(self, contender: Contender, directory: str, size: int) -> None:
         os.makedirs(directory)
-        self._workers = [Child("worker", contender.name, directory) for _ in range(max(PROCESSES))]
+        self._workers = [Child("worker", contender.name, directory) for _ in range(size)]
 
     def run(self, processes: int, hold: float, seconds: float) -> list[tuple[int, float]]:
         """Return the acquisitions and the longest wait of each process."""
@@ -37,8 +42,7 @@ class Crowd:
         return [worker.hear() for worker in workers]
 
     def end(self) -> None:
-        for worker in self._workers:
-            worker.end()
+        end_all(self._workers)
 
 
 class Run:
@@ -59,39 +63,72 @@ class Run:
 
     def fairness(self) -> dict[str, float | str]:
         longest = statistics.median(self._longest)
-        return {"worst/best": statistics.median(self._shares), "longest ms": longest * 1e3}
+        return {SHARE: statistics.median(self._shares), LONGEST: longest * 1e3}
 
 
 def table(quick: bool, directory: str) -> Table:
-    seconds, rounds = (0.08, 3) if quick else (0.5, 5)
+    seconds, turns, rounds = (0.08, 15, 2) if quick else (0.4, 40, 5)
+    sizes = PROCESSES[:2] if quick else PROCESSES
     present = [c for c in contenders.ALL.values() if is_installed(c.package)]
     crowds = {
-        c.name: Crowd(c, os.path.join(directory, "contended", c.name.replace(" ", "-")))
-        for c in present
+        c.name: Crowd(c, os.path.join(directory, "contended", str(number)), max(sizes))
+        for number, c in enumerate(present)
     }
     cases: list[Case] = []
-    runs: dict[str, Run] = {}
-    for processes in PROCESSES:
+    runs: list[tuple[Case, Run]] = []
+    for processes in sizes:
         for hold in HOLDS:
-            floor = None
+            # enough turns of each that one more or less makes no difference
+            long_enough = max(seconds, turns * processes * hold)
+            group: dict[str, Case] = {}
             for contender in contenders.ALL.values():
-                label = f"{processes} x {hold * 1e3:.0f} ms: {contender.name}"
+                case = group[contender.name] = Case(contender.name, None)
+                case.group = group_name(processes, hold)
                 if contender.name not in crowds:
-                    missing = f"{contender.package} not installed"
-                    cases.append(Case(label, None, missing=missing))
+                    case.missing = f"{contender.package} not installed"
                     continue
-                run = runs[label] = Run(crowds[contender.name], processes, hold, seconds)
-                cases.append(Case(label, run.measure, floor))
-                floor = floor or cases[-1]
+                run = Run(crowds[contender.name], processes, hold, long_enough)
+                runs.append((case, run))
+                case.measure = run.measure
+                if contender is not contenders.KERNEL:
+                    case.floor = group[contenders.KERNEL.name]
+            peers = [group[peer.name] for peer in PEERS if peer.name in crowds]
+            group[OURS.name].targets = targets(processes, hold, peers)
+            group[FAIR.name].targets = fair_targets(processes, hold)
+            cases += group.values()
     take_turns(cases, rounds)
-    for case in cases:
-        if case.label in runs:
-            case.more = runs[case.label].fairness()
+    for case, run in runs:
+        case.more = run.fairness()
     for crowd in crowds.values():
         crowd.end()
     return Table(
         "5. Contended, processes x hold",
-        f"Runs of {seconds} s; ratio is throughput to that of kernel flock: more is better.",
+        f"Runs of {seconds} s or more; ratio: throughput to kernel flock's, more is better.",
         cases,
         unit=("/s", 1.0),
     )
+
+
+def group_name(processes: int, hold: float) -> str:
+    return f"{processes} x {hold * 1e3:.0f} ms"
+
+
+def targets(processes: int, hold: float, peers: list[Case]) -> tuple[Target, ...]:
+    if not hold:
+        least = ratio(0.45, is_least=True)
+        return (least, above(peers)) if peers else (least,)
+    return (ratio(0.9, is_least=True), *even(processes, hold, 0.8))
+
+
+def fair_targets(processes: int, hold: float) -> tuple[Target, ...]:
+    if not hold:
+        return (ratio(0.12, is_least=True),)
+    return (ratio(0.9, is_least=True), *even(processes, hold, 0.9))
+
+
+def even(processes: int, hold: float, share: float) -> tuple[Target, ...]:
+    """How alike all of a crowd are to be served; two are not a crowd."""
+    if processes <= 2:
+        return ()
+    longest = 3 * processes * hold * 1e3
+    return column(SHARE, share, is_least=True), column(LONGEST, longest)

@@ -51,6 +51,12 @@ def _lockutils(directory: str) -> Maker:
     return lambda: lock("a", external=True, lock_path=directory)
 
 
+def _fair(directory: str) -> Maker:
+    from lockutils import lock
+
+    return lambda: lock("a", external=True, lock_path=directory, fair=True)
+
+
 def _oslo(directory: str) -> Maker:
     from oslo_concurrency import lockutils
 
@@ -80,10 +86,11 @@ def _portalocker(directory: str) -> Maker:
 
 KERNEL = Contender("kernel flock", None, _kernel)
 OURS = Contender("lockutils", None, _lockutils)
+FAIR = Contender("lockutils, fair=True", None, _fair)
 PEERS = (
     Contender("oslo.concurrency", "oslo.concurrency", _oslo, 0.1),
     Contender("fasteners", "fasteners", _fasteners, 0.1),
     Contender("filelock", "filelock", _filelock, 0.05),
     Contender("portalocker", "portalocker", _portalocker, 0.25),
 )
-ALL = {contender.name: contender for contender in (KERNEL, OURS, *PEERS)}
+ALL = {contender.name: contender for contender in (KERNEL, OURS, FAIR, *PEERS)}

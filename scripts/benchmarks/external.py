@@ -11,8 +11,9 @@ import os
 import tempfile
 
 from benchmarks.machine import file_system
-from benchmarks.report import Table, Target
+from benchmarks.report import Table
 from benchmarks.statements import Statement, measure
+from benchmarks.targets import ratio
 
 CALLS = """
 import fcntl, os, struct
@@ -42,7 +43,7 @@ fcntl.fcntl(fd, 37, unlock)
 fcntl.flock(fd, fcntl.LOCK_UN)
 os.close(fd)
 """
-TARGET = Target(2.0)
+TARGET = ratio(1.6)
 FLOOR, FLOOR_IN_DEFAULT = "floor: open, flock, F_OFD_SETLK, close", "floor, default directory"
 #: the lock in the default directory; its file is removed afterwards
 NAME = "lockutils-benchmark"

@@ -8,8 +8,9 @@ time.  Compared are a statement and the floor of the same situation.
 
 from __future__ import annotations
 
-from benchmarks.report import Table, Target
+from benchmarks.report import Table
 from benchmarks.statements import Statement, measure
+from benchmarks.targets import ratio
 
 FLOOR_SETUP = """
 import threading, weakref
@@ -31,7 +32,7 @@ OSLO = "from oslo_concurrency import lockutils\n"
 LOADED = "import asyncio, greenlet, logging, threading\n"
 DECORATED = '@synchronized("a")\ndef function(): pass\n'
 
-TARGET = Target(1.5)
+TARGET = ratio(1.25)
 KEPT, MADE = "floor, name in use", "floor, name not in use"
 
 STATEMENTS = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+import time
 from importlib.metadata import PackageNotFoundError, version
 
 PEERS = ("oslo.concurrency", "fasteners", "filelock", "portalocker", "aiologic")
@@ -14,6 +15,8 @@ LOOPS = ("trio", "gevent", "eventlet")
 def facts(directory: str) -> dict[str, str]:
     """Return what to know about this run, by name."""
     return {
+        "date": time.strftime("%Y-%m-%d %H:%M"),
+        "processor": processor(),
         "cores": f"{len(os.sched_getaffinity(0))} usable of {os.cpu_count()}",
         "load": ", ".join(f"{load:.2f}" for load in os.getloadavg()),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
@@ -22,6 +25,18 @@ def facts(directory: str) -> dict[str, str]:
         "peers": ", ".join(map(installed, PEERS)),
         "loops": ", ".join(map(installed, LOOPS)),
     }
+
+
+def processor() -> str:
+    """Return the model of the first core."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            for line in file:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or "unknown"
 
 
 def installed(distribution: str) -> str:

@@ -11,17 +11,7 @@ import statistics
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-
-@dataclass
-class Target:
-    """What a case must not exceed, relative to its floor."""
-
-    limit: float
-    #: of "ratio", or of "extra": seconds more than the floor
-    of: str = "ratio"
-
-    def __str__(self) -> str:
-        return f"<= {self.limit:.2f}x" if self.of == "ratio" else f"<= +{self.limit * 1e3:.0f} ms"
+from benchmarks.targets import Target, shown
 
 
 @dataclass
@@ -33,12 +23,17 @@ class Case:
     measure: Callable[[], list[float]] | None
     #: the case it is compared with; ``None`` for a floor itself
     floor: Case | None = None
-    target: Target | None = None
+    targets: tuple[Target, ...] = ()
     #: why there are no figures
     missing: str = ""
     rounds: list[list[float]] = field(default_factory=list)
     #: further figures, by column
     more: dict[str, float | str] = field(default_factory=dict)
+    #: the setting that it shares with other cases of its table
+    group: str = ""
+
+    def name(self) -> str:
+        return f"{self.group}: {self.label}" if self.group else self.label
 
     def medians(self) -> list[float]:
         """The figure of each round."""
@@ -54,8 +49,10 @@ class Case:
 
     def ratios(self) -> list[float]:
         """To the floor, within each round."""
-        floor = self if self.floor is None else self.floor
-        return [ours / theirs for ours, theirs in zip(self.medians(), floor.medians(), strict=True)]
+        if self.floor is None:
+            return [1.0] * len(self.rounds)
+        pairs = zip(self.medians(), self.floor.medians(), strict=True)
+        return [ours / theirs for ours, theirs in pairs]
 
     def extra(self) -> float:
         """What is on top of the floor: the median over the rounds."""
@@ -63,14 +60,11 @@ class Case:
         pairs = zip(self.medians(), floor.medians(), strict=True)
         return statistics.median(ours - theirs for ours, theirs in pairs)
 
-    def miss(self) -> str | None:
-        """How the target is missed; ``None`` where it is met or there is none."""
-        if self.target is None or not self.rounds:
-            return None
-        if self.target.of == "ratio":
-            ratio = statistics.median(self.ratios())
-            return f"{ratio:.2f}x" if ratio > self.target.limit else None
-        return f"+{self.extra() * 1e3:.1f} ms" if self.extra() > self.target.limit else None
+    def checked(self) -> list[tuple[Target, float, bool]]:
+        """Each target with its figure, and whether it is met."""
+        if not self.rounds:
+            return []
+        return [(target, target.figure(self), target.is_met(self)) for target in self.targets]
 
 
 @dataclass
@@ -94,17 +88,20 @@ class Table:
 
     def _case_as_json(self, case: Case) -> dict[str, object]:
         if not case.rounds:
-            return {"label": case.label, "missing": case.missing}
+            return {"group": case.group, "label": case.label, "missing": case.missing}
         low, middle, high = quartiles(case.ratios())
         return {
+            "group": case.group,
             "label": case.label,
             "median": case.median(),
             "ratio": middle,
             "ratio_quartiles": [low, high],
-            "floor": case.floor and case.floor.label,
+            "floor": case.floor and case.floor.name(),
             "percentiles": {str(share): case.percentile(share) for share in self.percentiles},
-            "target": case.target and str(case.target),
-            "met": None if case.target is None else case.miss() is None,
+            "targets": [
+                {"text": str(target), "value": value, "met": met}
+                for target, value, met in case.checked()
+            ],
             "more": case.more,
             "rounds": case.medians(),
         }
@@ -128,38 +125,38 @@ def quartiles(values: list[float]) -> tuple[float, float, float]:
 
 def print_table(table: Table, seconds: float) -> None:
     unit, scale = table.unit
-    width = max(len(case.label) for case in table.cases)
+    width = max(len(case.name()) for case in table.cases)
     measured = [case for case in table.cases if case.rounds]
-    more = [name for case in measured[:1] for name in case.more]
+    more = list(dict.fromkeys(name for case in measured for name in case.more))
     rounds = len(measured[0].rounds)
     print(f"\n{table.title} ({rounds} rounds, {seconds:.0f} s)\n{table.note}")
     heads = ["median " + unit, *(f"p{share:.0%}".rstrip("%") for share in table.percentiles)]
-    heads += ["ratio", "quartiles", *more]
-    print(" " * width + "".join(f"  {head:>13}" for head in heads) + "  target")
+    compared = any(case.floor is not None for case in table.cases)
+    heads += [*(["ratio", "quartiles"] if compared else []), *more]
+    print(" " * width + "".join(f"  {head:>13}" for head in heads) + "  targets")
     for case in table.cases:
         if not case.rounds:
-            print(f"{case.label:{width}}  {case.missing}")
+            print(f"{case.name():{width}}  {case.missing}")
             continue
-        low, middle, high = quartiles(case.ratios())
         figures = [case.median(), *map(case.percentile, table.percentiles)]
         cells = [f"{figure * scale:.2f}" for figure in figures]
-        cells += [f"{middle:.2f}", f"{low:.2f} - {high:.2f}"]
-        cells += [_shown(case.more.get(name, "")) for name in more]
-        line = f"{case.label:{width}}" + "".join(f"  {cell:>13}" for cell in cells)
-        if case.target is not None:
-            miss = case.miss()
-            line += f"  {case.target} {'met' if miss is None else 'MISSED: ' + miss}"
-        print(line, flush=True)
-
-
-def _shown(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:.2f}"
+        if compared:
+            low, middle, high = quartiles(case.ratios())
+            cells += [f"{middle:.2f}", f"{low:.2f} - {high:.2f}"]
+        cells += [shown(case.more.get(name, "")) for name in more]
+        line = f"{case.name():{width}}" + "".join(f"  {cell:>13}" for cell in cells)
+        told = (
+            f"{target} {'met' if met else 'MISSED: ' + target.show(value)}"
+            for target, value, met in case.checked()
+        )
+        print(f"{line}  {', '.join(told)}".rstrip(), flush=True)
 
 
 def missed_targets(tables: Iterable[Table]) -> list[str]:
     return [
-        f"{table.title}: {case.label}: {case.miss()}, target {case.target}"
+        f"{table.title}: {case.name()}: {target.show(value)}, target {target}"
         for table in tables
         for case in table.cases
-        if case.miss() is not None
+        for target, value, met in case.checked()
+        if not met
     ]

@@ -11,10 +11,11 @@ import sys
 import time
 
 from benchmarks.machine import is_installed
-from benchmarks.report import Case, Table, Target, take_turns
+from benchmarks.report import Case, Table, take_turns
+from benchmarks.targets import Target, extra_ms, ratio
 
-IMPORT_TARGET = Target(0.025, of="extra")
-RUN_TARGET = Target(2.5)
+IMPORT_TARGET = extra_ms(25.0)
+RUN_TARGET = ratio(2.5)
 
 #: what is imported, of which distribution
 IMPORTS = (
@@ -58,7 +59,8 @@ def table(quick: bool, directory: str) -> Table:
     true, flock = shutil.which("true"), shutil.which("flock")
 
     def case(label: str, command: list[str], floor: Case | None, target: Target | None) -> Case:
-        return Case(label, lambda: spawn(command), floor, target)
+        targets = () if target is None else (target,)
+        return Case(label, lambda: spawn(command), floor, targets)
 
     floor = case("floor: python -c pass", python("pass"), None, None)
     cases = [floor, case("import lockutils", python("import lockutils"), floor, IMPORT_TARGET)]

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 from benchmarks.children import Child, answer, orders
 from benchmarks.machine import is_installed
-from benchmarks.report import Case, Target, take_turns
+from benchmarks.report import Case, take_turns
+from benchmarks.targets import Target
 
 GENERATIONS = 4
 
@@ -49,7 +50,7 @@ def measure(statements: list[Statement], rounds: int, count: int) -> list[Case]:
             statement.label,
             None,
             cases[statement.floor] if statement.floor else None,
-            statement.target,
+            () if statement.target is None else (statement.target,),
         )
         if is_installed(statement.package):
             case.measure = _in_process(children, statement, count)

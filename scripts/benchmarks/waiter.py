@@ -1,4 +1,4 @@
-"""The waiter of row 3: ``waiter CONTENDER KIND DIRECTORY``.
+"""A process that waits for a lock: ``waiter CONTENDER KIND DIRECTORY``.
 
 For each order it says that it begins to wait, acquires, and answers with the time it had the
 lock.  The lock is free again before the answer.
@@ -7,13 +7,14 @@ lock.  The lock is free again before the answer.
 from __future__ import annotations
 
 import sys
+import threading
 import time
 import warnings
 
 from benchmarks.children import answer, orders
 from benchmarks.contenders import ALL, Maker
 
-#: seconds, of the timed waiter; never reached
+#: seconds, of every waiter of ours but the plain thread; never reached
 TIMEOUT = 3600.0
 
 
@@ -29,12 +30,44 @@ def wait(make: Maker) -> None:
         answer(acquired)
 
 
+def hold(make: Maker) -> None:
+    """Acquire at one order, release at the next."""
+    told = orders()
+    for _ in told:
+        with make():
+            answer("held")
+            next(told)
+
+
+def timed(directory: str) -> Maker:
+    from lockutils import lock
+
+    return lambda: lock("a", external=True, lock_path=directory, timeout=TIMEOUT)
+
+
+def wait_in_threads(make: Maker) -> None:
+    """Each order is for so many threads, which all begin before the answer."""
+
+    def wait_once() -> None:
+        with make():
+            pass
+
+    for count in orders():
+        threads = [threading.Thread(target=wait_once) for _ in range(count)]
+        for thread in threads:
+            thread.start()
+        answer("waiting")
+        for thread in threads:
+            thread.join()
+        answer(now())
+
+
 async def wait_in_task(directory: str) -> None:
     from lockutils import lock
 
     for _ in orders():
         answer("waiting")
-        async with lock("a", external=True, lock_path=directory):
+        async with lock("a", external=True, lock_path=directory, timeout=TIMEOUT):
             acquired = now()
         answer(acquired)
 
@@ -42,10 +75,12 @@ async def wait_in_task(directory: str) -> None:
 def main(contender: str, kind: str, directory: str) -> None:
     if kind == "thread":
         wait(ALL[contender].load(directory))
+    elif kind == "holder":
+        hold(ALL[contender].load(directory))
     elif kind == "timed":
-        from lockutils import lock
-
-        wait(lambda: lock("a", external=True, lock_path=directory, timeout=TIMEOUT))
+        wait(timed(directory))
+    elif kind == "threads":
+        wait_in_threads(timed(directory))
     elif kind == "asyncio":
         import asyncio
 
@@ -58,13 +93,13 @@ def main(contender: str, kind: str, directory: str) -> None:
         from gevent import monkey, spawn
 
         monkey.patch_all()
-        spawn(wait, ALL[contender].load(directory)).join()
+        spawn(wait, timed(directory)).join()
     elif kind == "eventlet":
         warnings.simplefilter("ignore")  # of its deprecation
         import eventlet
 
         eventlet.monkey_patch()
-        eventlet.spawn(wait, ALL[contender].load(directory)).wait()
+        eventlet.spawn(wait, timed(directory)).wait()
 
 
 if __name__ == "__main__":
