@@ -76,8 +76,7 @@ class Wait:
                 return await errand.end(waiter, deadline)
             self._errand = None
         if deadline.left() is None and isinstance(waiter, ThreadParker):
-            claim.block()
-            return True
+            return claim.block()
         errand = self._errand = Errand(claim, self)
         try:
             helpers.run(errand.run)
@@ -180,16 +179,16 @@ async def _step_back(claim: Claim, waiter: Parker, deadline: Deadline) -> bool:
     :return: whether the caller has it all the same: there was nobody in the end
     """
     patience = Deadline(_PATIENCE, waiter.clock)
-    while claim.others_go_first():
-        if patience.left() == 0.0:
-            claim.go_first()
-            return claim.try_acquire(passing=True)
+    while patience.left() != 0.0:
         if deadline.left() == 0.0:
             return False
         await waiter.park(Deadline(_INSTANT, waiter.clock))
         if claim.try_acquire():
             return True
-    return False
+        if not claim.others_go_first():
+            return False
+    claim.go_first()
+    return claim.try_acquire(passing=True)
 
 
 async def _poll(claim: Claim, waiter: Parker, deadline: Deadline) -> bool:

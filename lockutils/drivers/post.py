@@ -42,7 +42,7 @@ class Post:
                 try:
                     ticket.take()
                 except FileNotFoundError:
-                    self._make_directory()
+                    self._directory.make()
                     ticket.take()
             else:
                 self._mark()
@@ -113,7 +113,3 @@ class Post:
         if not self._cell:
             _posix.open_file(self._cell, self._place.queue)
             opened.add(self._cell[0])
-
-    def _make_directory(self) -> None:
-        self._directory.check()
-        self._directory.make()
