@@ -144,6 +144,16 @@ def waiters(path):
     return kinds
 
 
+def sleeps_for_a_lock(pid):
+    """Whether a thread of the process sleeps in the kernel for a lock, as proc(5) has it.
+
+    Not by /proc/locks, which is handed out page by page: when others change it meanwhile, a
+    line may come twice or not at all.
+    """
+    places = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/wchan")]
+    return any("lock_inode" in place or "setlk" in place for place in places)
+
+
 def until_waited_for(path, *kinds):
     """Return when somebody sleeps for a lock on this file, of one of ``kinds`` if any."""
     until(

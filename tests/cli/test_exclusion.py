@@ -7,7 +7,7 @@ import sys
 from time import monotonic
 
 import pytest
-from lock_peers import until, waiters
+from lock_peers import sleeps_for_a_lock, until
 
 
 def test_the_lock_is_held_while_the_command_runs_and_free_after_it(cli):
@@ -53,10 +53,9 @@ def test_fair_is_strictly_in_turn(cli, tmp_path):
     waiting = []
     for word in ("one", "two", "three"):
         command = ("sh", "-c", f"echo {word} >> {served}")
-        waiting.append(cli.start(cli.run_words("--fair", *command)))
-        file = cli.lock_path / ("job" if word == "one" else ".lockutils-queue")
-        sleepers = 2 if word == "three" else 1
-        until(lambda: len(waiters(file)) == sleepers if file.exists() else False, "waits")  # noqa: B023
+        process = cli.start(cli.run_words("--fair", *command))
+        waiting.append(process)
+        until(lambda: sleeps_for_a_lock(process.pid), "it waits")  # noqa: B023
     holder.tell()
     assert [process.end() for process in waiting] == [0, 0, 0]
     assert served.read_text().split() == ["one", "two", "three"]

@@ -1,8 +1,8 @@
 """One process of the fair stress test: takes its turns until it is killed or told to stop.
 
 Run as: fair_worker.py LOCK_DIR WITNESS.  Checks at each turn that nobody else is inside, and
-that nobody with a lower ticket is left in the queue; prints a line when something is wrong,
-and at the end how many turns it took.
+that nobody with a lower ticket is left in the queue.  Prints a line when something is wrong,
+one when it has waited often enough, and at the end how many turns it took.
 """
 
 import os
@@ -16,6 +16,7 @@ import lockutils
 from lockutils.drivers.file import FileClaim
 
 LOCK_DIR, WITNESS = sys.argv[1:]
+ENOUGH = 20
 turns = tickets = 0
 served = FileClaim._served
 
@@ -26,6 +27,8 @@ def served_in_order(self):
     ticket = self._post and self._post.ticket
     if ticket is not None:
         tickets += 1
+        if tickets == ENOUGH:
+            print("enough", flush=True)
         # One who asks for a ticket may have a lower one for an instant.  One who was overtaken
         # has it as long as we have the lock, but for the few that give up meanwhile.
         until = time.monotonic() + 1

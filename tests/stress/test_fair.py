@@ -32,10 +32,12 @@ def test_nobody_overtakes_or_waits_for_the_dead(tmp_path):
         killed += victim.communicate()[0]
         workers.append(start())
     for worker in workers:
-        worker.stdin.write("stop\n")
-        worker.stdin.flush()
-    reports = [worker.communicate(timeout=60)[0].split() for worker in workers]
+        assert worker.stdout.readline() == "enough\n"
+    for worker in workers:
+        worker.stdin.close()
+    reports = [worker.stdout.read().split() for worker in workers]
+    assert [worker.wait(60) for worker in workers] == [0] * PROCESSES
 
-    assert killed == ""
+    assert killed.replace("enough\n", "") == ""
     assert all(len(report) == 2 for report in reports), reports
     assert sum(int(tickets) for _, tickets in reports) > 100

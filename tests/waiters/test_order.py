@@ -12,7 +12,7 @@ import tempfile
 
 import kinds
 import pytest
-from lock_peers import WATCHDOG, Background, until, waiters
+from lock_peers import WATCHDOG, Background, sleeps_for_a_lock, until, waiters
 
 import lockutils
 from lockutils.drivers.queue import QUEUE_NAME
@@ -68,6 +68,10 @@ class Crowd:
         until(lambda: sleeps_for_a_lock(process.pid), f"{label} waits")
         return process
 
+    def note(self, label):
+        """What a waiter in a process of its own prints, of one in this process."""
+        os.write(self._write_end, f"{label}\n".encode())
+
     def served(self, count):
         """The labels of the next ``count`` that get the lock, in order."""
         text = ""
@@ -88,16 +92,6 @@ class Crowd:
         os.close(self._write_end)
 
 
-def sleeps_for_a_lock(pid):
-    """Whether a thread of the process sleeps in the kernel for a lock, as proc(5) has it.
-
-    Not by /proc/locks, which is handed out page by page: when others change it meanwhile, a
-    line may come twice or not at all.
-    """
-    places = [path.read_text() for path in pathlib.Path(f"/proc/{pid}/task").glob("*/wchan")]
-    return any("lock_inode" in place or "setlk" in place for place in places)
-
-
 def has_ticket(turn):
     post = turn.claim and turn.claim._post
     return post is not None and post.ticket is not None and post.ticket.number is not None
@@ -106,8 +100,7 @@ def has_ticket(turn):
 def stop(process):
     """Return when none of its threads runs any more."""
     process.send_signal(signal.SIGSTOP)
-    threads = pathlib.Path(f"/proc/{process.pid}/task").glob("*/stat")
-    stats = list(threads)
+    stats = list(pathlib.Path(f"/proc/{process.pid}/task").glob("*/stat"))
     until(
         lambda: all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in stats),
         "it is stopped",
@@ -213,14 +206,12 @@ class TestFair:
 
     def test_threads_of_one_process_stand_between_those_of_others(self, crowd):
         """A thread takes its place on arrival, although its own process has the turn."""
-        served = []
         holder = crowd.lock()
         holder.acquire()
 
         def wait(label):
             with crowd.lock(fair=True):
-                served.append(label)
-                print(label, file=os.fdopen(os.dup(crowd._write_end), "w"), flush=True)
+                crowd.note(label)
 
         calls = []
         for label in ("a", "b"):
@@ -230,7 +221,7 @@ class TestFair:
             until(
                 lambda: all(has_ticket(turn) for turn in list(holder._queue)[1:]), "with a ticket"
             )
-            crowd.join(f"after {label}".replace(" ", "-"))
+            crowd.join(f"after-{label}")
 
         holder.release()
 
