@@ -97,7 +97,9 @@ class Ticket:
                 continue
             taken = _posix.span_try(line.cell[0], self._byte(_posix.WRITE, number))
             if not taken or self._find(number + 1, _HALF - 1) is not None:
-                self.drop_number()
+                self._take_back(number)
+                if self.number == number:
+                    self.drop_number()
 
     def drop_number(self) -> None:
         """Let the next one be first.  Callable by any thread, any number of times."""
@@ -172,7 +174,8 @@ class Ticket:
         """
         self._be_first_of_ours()
         number = self.number
-        return number is not None and self._find(number - _HALF, _HALF) is None
+        # A number got by exchange may not be taken yet: another process may have this one.
+        return number is not None and self._find(number - _HALF, _HALF + 1) is None
 
     def wait_until_first(self, descriptor: int) -> bool:
         """Sleep in the calling native thread until no other process has a lower ticket.
@@ -189,7 +192,7 @@ class Ticket:
             # be woken at each turn.
             reach, ahead = 1, None
             while ahead is None and reach <= _HALF:
-                ahead = self._find(number - reach, reach)
+                ahead = self._find(number - reach, reach + 1)
                 reach *= 2
             if ahead is not None:
                 _posix.span_wait(descriptor, self._byte(_posix.READ, ahead))
@@ -201,10 +204,33 @@ class Ticket:
         # one step
         for first in line:
             other, number = line[first], self.number
-            if other is not None and other is not self and number is not None:
+            if other is None:
+                break
+            if other is not self and number is not None:
                 line[first], line[number] = self, other
                 self.number, other.number = first, number
             return
+        # The lowest is being given back, and by a thread that may be stopped in the middle of
+        # it.  The lowest that is kept must be ours all the same: another process may wait for
+        # it, and we would wait for that process.
+        for first in list(line):
+            # one step
+            if first in line and line[first] is not None:
+                other, number = line[first], self.number
+                if other is not self and number is not None:
+                    line[first], line[number] = self, other
+                    self.number, other.number = first, number
+                return
+
+    def _take_back(self, number: int) -> None:
+        """Exchange again with whoever exchanged for ``number``, which was not good."""
+        line, mine = self._line, self.number
+        # one step
+        if mine is not None and mine != number and number in line:
+            other = line[number]
+            if other is not None:
+                line[number], line[mine] = self, other
+                self.number, other.number = number, mine
 
     def _find(self, first: int, count: int) -> int | None:
         """Return a ticket of another process among ``count`` numbers from ``first`` on."""

@@ -125,6 +125,52 @@ def test_who_is_first_in_its_process_uses_the_lowest_of_the_process(process):
     assert not behind.is_first()
 
 
+def test_it_uses_the_lowest_that_is_kept_while_a_lower_one_is_given_back(process, monkeypatch):
+    """Else two processes wait for each other: one for that lowest, one with a higher one."""
+    one, another = process(), process()
+    leaving, behind, between, first = one(), one(), another(), one()
+    real = _posix.span_try
+    seen = []
+
+    def in_the_middle(descriptor, what):
+        if not seen:
+            seen.append(first.is_first())
+        return real(descriptor, what)
+
+    monkeypatch.setattr(_posix, "span_try", in_the_middle)
+    leaving.give_back()
+
+    assert seen == [True]
+    assert (first.number, behind.number) == (1, 3)
+    assert not between.is_first()
+
+
+def test_an_exchange_with_one_that_is_about_to_be_taken(process, monkeypatch):
+    """It turns out not to be good: then each has his own again."""
+    one, another = process(), process()
+    taken_before = one()
+    late = Ticket(taken_before._place)
+    real = _posix.span_try
+    entered, tickets = [], []
+
+    def in_the_middle(descriptor, what):
+        if not entered:  # another process is faster, and somebody here comes and is first
+            entered.append(True)
+            tickets.extend([another(), one()])
+            taken_before.give_back()
+            assert not tickets[1].is_first()
+        return real(descriptor, what)
+
+    monkeypatch.setattr(_posix, "span_try", in_the_middle)
+    late.take()
+
+    theirs, first = tickets
+    assert theirs.number < first.number < late.number
+    theirs.give_back()
+    assert first.is_first()
+    late.give_back()
+
+
 def test_a_wait_ends_when_all_lower_ones_are_gone(process, tmp_path):
     takes = [process() for _ in range(3)]
     first, second, third = [take() for take in takes]
