@@ -8,7 +8,9 @@ from lockutils.errors import (
     DeadlockError,
     LockPathError,
     LockTimeout,
+    SlotsMismatchError,
 )
+from lockutils.group import LockGroup, lock_all
 from lockutils.handle import Lock
 from lockutils.holder import Holder
 from lockutils.lock import lock
@@ -21,11 +23,14 @@ __all__ = [
     "Holder",
     "Lock",
     "LockByKey",
+    "LockGroup",
     "LockPathError",
     "LockTimeout",
     "Semaphores",
+    "SlotsMismatchError",
     "get_lock_path",
     "lock",
+    "lock_all",
     "set_defaults",
     "synchronized",
 ]

@@ -54,6 +54,27 @@ class DeadlockError(RuntimeError):
     """
 
 
+class SlotsMismatchError(ValueError):
+    """The lock is in use with another number of slots.  Nothing was acquired.
+
+    :ivar lock_name: the name that was asked for, or the path of its lock file
+    :ivar slots: the number that was asked for; 1 is an exclusive or shared lock
+    :ivar slots_in_use: the number that the others have
+    """
+
+    def __init__(self, lock_name: str, slots: int, slots_in_use: int) -> None:
+        super().__init__(lock_name, slots, slots_in_use)
+        self.lock_name = lock_name
+        self.slots = slots
+        self.slots_in_use = slots_in_use
+
+    def __str__(self) -> str:
+        return (
+            f"the lock {self.lock_name!r} is in use with slots={self.slots_in_use}, "
+            f"and cannot be had with slots={self.slots}: all users must agree"
+        )
+
+
 class LockPathError(OSError):
     """The lock directory or a lock file cannot be used.
 

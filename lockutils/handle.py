@@ -9,7 +9,12 @@ from time import monotonic
 from lockutils import log
 from lockutils.deadline import Deadline, limit_of
 from lockutils.drivers import FileClaim
-from lockutils.errors import AcquireLockFailedException, DeadlockError, LockTimeout
+from lockutils.errors import (
+    AcquireLockFailedException,
+    DeadlockError,
+    LockTimeout,
+    SlotsMismatchError,
+)
 from lockutils.holder import Holder
 from lockutils.parking import blocking_parker, task_checkpoint, task_parker
 from lockutils.parking.base import run
@@ -18,10 +23,11 @@ from lockutils.waiting import Wait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
     from types import TracebackType
 
     from lockutils.directory import Directory
+    from lockutils.drivers.base import Claim
     from lockutils.parking.base import Parker
     from lockutils.turns import TurnQueue
 
@@ -45,6 +51,10 @@ class Lock:
         "_turn",
         "name",
     )
+
+    # what a handle that is not exclusive has otherwise
+    _new_turn: Callable[[], Turn] = Turn
+    _take = staticmethod(take_turn)
 
     def __init__(
         self,
@@ -165,8 +175,8 @@ class Lock:
     # --- the steps
 
     def _acquire(self, limit: float | None) -> bool:
-        turn = Turn()
-        hold = take_turn(self._queue, turn)
+        turn = self._new_turn()
+        hold = self._take(self._queue, turn)
         try:
             next(hold)
             if self._try(turn, limit) or run(self._wait(turn, limit, by_task=False)):
@@ -182,8 +192,8 @@ class Lock:
 
     async def _acquire_in_task(self, limit: float | None) -> bool:
         await task_checkpoint()
-        turn = Turn()
-        hold = take_turn(self._queue, turn)
+        turn = self._new_turn()
+        hold = self._take(self._queue, turn)
         try:
             next(hold)
             if self._try(turn, limit) or await self._wait(turn, limit, by_task=True):
@@ -211,22 +221,31 @@ class Lock:
         if self._queue[0] is not turn:
             return False
         directory = self._directory
-        if directory is None:
-            return True
+        return directory is None or self._try_outside(turn, directory, limit)
+
+    def _try_outside(self, turn: Turn, directory: Directory, limit: float | None) -> bool:
         claim = turn.claim
         if claim is None:
-            claim = turn.claim = FileClaim(self._key, directory, self._fair)
+            claim = turn.claim = self._new_claim(directory)
         # who does not wait would have no turn in which to be fair to others
         return claim.try_acquire(limit == 0)
 
+    def _new_claim(self, directory: Directory) -> Claim:
+        return FileClaim(self._key, directory, self._fair)
+
     async def _wait(self, turn: Turn, limit: float | None, *, by_task: bool) -> bool:
         """Go on where :meth:`_try` had to stop; ``False`` when the time is up."""
+        queue = self._queue
+        first = queue[0]
+        if first.slots != turn.slots:
+            raise SlotsMismatchError(self.name, turn.slots, first.slots)
         if limit == 0:
+            if turn.claim is not None:
+                turn.claim.check_use()
             return False
         start = monotonic()
         waiter: Parker = task_parker() if by_task else blocking_parker()
         deadline = Deadline(limit, waiter.clock)
-        queue = self._queue
         if limit is None and queue.waits_for_itself(turn, by_task=by_task):
             raise DeadlockError(f"the caller holds {self.name!r}, and would wait for itself")
         directory = self._directory
@@ -234,7 +253,7 @@ class Lock:
         tried = turn.claim is not None
         if self._fair and directory is not None:
             # on arrival, and not only when the turn comes: others may arrive in between
-            turn.claim = turn.claim or FileClaim(self._key, directory, True)
+            turn.claim = turn.claim or self._new_claim(directory)
             turn.claim.line_up()
         if not await queue.wait_for(turn, waiter, deadline):
             return False

@@ -8,6 +8,7 @@ from lockutils.handle import Lock
 from lockutils.lock_by_key import Semaphores
 from lockutils.naming import key_of
 from lockutils.registry import Registry
+from lockutils.sharing import Mode, SharingLock
 from lockutils.turns import TurnQueue
 
 TYPE_CHECKING = False
@@ -29,6 +30,9 @@ def lock(
     blocking: bool = True,
     *,
     timeout: float | None = None,
+    shared: bool = False,
+    slots: int = 1,
+    reentrant: bool = False,
 ) -> Lock:
     """Return a handle of the lock ``name``; acquires nothing yet.
 
@@ -49,9 +53,19 @@ def lock(
     :param blocking: ``False`` tries once, and raises :class:`AcquireLockFailedException`
     :param timeout: how long to wait, in seconds; ``None`` waits for ever, 0 tries once.  When
         it has passed, ``with`` raises :class:`LockTimeout`
+    :param shared: a reader: any number of readers hold at a time, and none while somebody holds
+        who is not one.  Who waits is served in the order of arrival, so that a writer is not
+        kept out by readers who come after it
+    :param slots: how many may hold at a time, over all processes if ``external``.  All users of
+        a name must agree; who does not gets a :class:`SlotsMismatchError`, which an exclusive
+        or shared user is, too.  Who waits is served in the order of arrival
+    :param reentrant: the thread, greenthread or task that holds the lock may acquire it again,
+        if it said so each time; the last release lets go.  Each acquisition is released once,
+        by whoever has the handle
     :raises TypeError: if an argument is not of its type
     :raises ValueError: if ``timeout`` is negative or NaN, or comes with ``blocking=False``,
-        or if the lock directory is not a path
+        if ``slots`` is less than 1, or more with ``shared``, or if the lock directory is not a
+        path
     :raises LockPathError: if there is no safe lock directory
     """
     plain = lock_file_prefix is None and type(name) is str  # here, to spare it the call
@@ -64,4 +78,8 @@ def lock(
         registry = semaphores.registry
     else:
         raise TypeError(f"semaphores must be a lockutils.Semaphores or None, not {semaphores!r}")
-    return Lock(name, key, registry.get(key), directory, limit, do_log, fair)
+    queue = registry.get(key)
+    if shared or reentrant or slots != 1:
+        mode = Mode(shared, slots, reentrant)
+        return SharingLock(name, key, queue, directory, limit, do_log, fair, mode)
+    return Lock(name, key, queue, directory, limit, do_log, fair)

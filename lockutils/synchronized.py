@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from lockutils.config import check_path
+from lockutils.group import lock_all
 from lockutils.lock import lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator
+    from collections.abc import AsyncGenerator, Callable, Generator, Iterable
     from types import CodeType
     from typing import Any, ParamSpec, TypeVar
 
     from lockutils.config import StrPath
+    from lockutils.group import LockGroup
     from lockutils.handle import Lock
     from lockutils.lock_by_key import Semaphores
 
     P = ParamSpec("P")
     R = TypeVar("R")
     #: makes the handle for one call, from its arguments
-    LockOfCall = Callable[[tuple[Any, ...], dict[str, Any]], Lock]
+    LockOfCall = Callable[[tuple[Any, ...], dict[str, Any]], Lock | LockGroup]
+    NameOfCall = Callable[[tuple[Any, ...], dict[str, Any]], str]
 
 # of code objects: inspect.CO_*, which costs 10 ms to import
 _GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200
 
 
 def synchronized(
-    name: str,
+    name: str | Iterable[str],
     lock_file_prefix: str | None = None,
     external: bool = False,
     lock_path: StrPath | None = None,
@@ -35,6 +38,9 @@ def synchronized(
     blocking: bool = True,
     *,
     timeout: float | None = None,
+    shared: bool = False,
+    slots: int = 1,
+    reentrant: bool = False,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Return a decorator that runs a function under the lock ``name``.
 
@@ -43,17 +49,31 @@ def synchronized(
     first item until the generator ends or is closed).
 
     :param name: a name, or a template over the arguments of the call, ``"image-{image.id}"``;
-        ``{{`` and ``}}`` stand for braces
+        ``{{`` and ``}}`` stand for braces.  Several names or templates are taken all together,
+        as by :func:`lock_all`
 
     The other parameters are those of :func:`lock`, and so are the exceptions: of a bad
     argument at once, of an acquisition by the call.
 
     :raises ValueError: if the template is malformed or has a field that no call can fill
     """
+    names = [name] if isinstance(name, str) else list(name)
+    what = name if isinstance(name, str) else names
     # for the errors of bad arguments, now and not at the first call
-    lock(name, lock_file_prefix, semaphores=semaphores, blocking=blocking, timeout=timeout)
+    for one in names:
+        lock(
+            one,
+            lock_file_prefix,
+            semaphores=semaphores,
+            blocking=blocking,
+            timeout=timeout,
+            shared=shared,
+            slots=slots,
+            reentrant=reentrant,
+        )
     if lock_path is not None:
         check_path(lock_path, "lock_path")
+    take = lock if isinstance(name, str) else lock_all
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         if isinstance(function, (classmethod, staticmethod)):
@@ -61,8 +81,8 @@ def synchronized(
         if not callable(function):
             raise TypeError(f"synchronized() wraps a callable, not {function!r}")
 
-        def lock_named(actual: str) -> Lock:
-            return lock(
+        def lock_named(actual: Any) -> Lock | LockGroup:
+            return take(
                 actual,
                 lock_file_prefix,
                 external,
@@ -73,20 +93,33 @@ def synchronized(
                 fair,
                 blocking,
                 timeout=timeout,
+                shared=shared,
+                slots=slots,
+                reentrant=reentrant,
             )
 
         lock_of_call: LockOfCall
-        if "{" in name or "}" in name:  # a plain name does not pay for inspect
-            from lockutils.template import NameTemplate
+        templates = [_template(one, function) for one in names]
+        if not any(templates):  # plain names do not pay for what templates need
 
-            template = NameTemplate(name, function)
+            def lock_of_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Lock | LockGroup:
+                return lock_named(what)
+        elif isinstance(name, str):
+            (template,) = templates
+            assert template is not None
+            name_of_call = template
 
-            def lock_of_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Lock:
-                return lock_named(template(args, kwargs))
+            def lock_of_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Lock | LockGroup:
+                return lock_named(name_of_call(args, kwargs))
         else:
 
-            def lock_of_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Lock:
-                return lock_named(name)
+            def lock_of_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Lock | LockGroup:
+                return lock_named(
+                    [
+                        one if template is None else template(args, kwargs)
+                        for one, template in zip(names, templates, strict=True)
+                    ]
+                )
 
         import functools  # which the command line, say, has no use for
 
@@ -94,6 +127,15 @@ def synchronized(
         return wrapper  # type: ignore[no-any-return]
 
     return decorate
+
+
+def _template(name: str, function: Callable[..., Any]) -> NameOfCall | None:
+    """What makes the name of a call, if it has fields or braces."""
+    if "{" not in name and "}" not in name:
+        return None
+    from lockutils.template import NameTemplate
+
+    return NameTemplate(name, function)
 
 
 def _wrap(function: Callable[..., Any], lock_of_call: LockOfCall) -> Callable[..., Any]:

@@ -16,7 +16,7 @@ from lockutils.caller import current_greenlet, current_task, current_thread
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Generator
+    from collections.abc import Generator, Hashable
 
     from lockutils.deadline import Deadline
     from lockutils.drivers.base import Claim
@@ -34,6 +34,15 @@ class Turn:
     Two turns are equal only if they are the same one: ``remove`` depends on it.
     """
 
+    #: whether others may hold at the same time: see :mod:`lockutils.joint`
+    joint = False
+    shared = False
+    slots = 1
+    #: whether it is held; of a turn that is not joint the queue alone says so
+    held = False
+    #: of a joint turn: the lock file, if there is one
+    place: Hashable = None
+
     #: set before the waiter looks at the queue for the last time and parks
     parker: Parker | None = None
     #: what whoever has this turn has, or contends for, outside of the process
@@ -48,9 +57,27 @@ class Turn:
         self.greenlet = current_greenlet() if "greenlet" in _modules else None
         self.task = current_task() if "asyncio" in _modules or "trio" in _modules else None
 
+    def is_next(self, queue: TurnQueue) -> bool:
+        """Whether no other turn of this process is in the way."""
+        return queue[0] is self
+
+    def entered(self, queue: TurnQueue) -> None:
+        """Called when a turn that is joint is held."""
+
+    def wake_run(self, queue: TurnQueue) -> bool:
+        """Wake this, the first, and those behind it that may hold at the same time.
+
+        :return: ``False`` if one of them was dropped, and others may be next now
+        """
+        return queue.wake(self)
+
     def stops(self, other: Turn) -> bool:
         """Whether ``other`` cannot run while the caller blocks its thread or greenthread."""
         return self.thread is other.thread and self.greenlet is other.greenlet
+
+    def is_of_caller(self, caller: Turn) -> bool:
+        """Whether it is of the same thread, greenthread and task as ``caller``."""
+        return caller.stops(self) and caller.task is self.task
 
 
 def take_turn(queue: TurnQueue, turn: Turn) -> Generator[None, None, None]:
@@ -66,14 +93,14 @@ def take_turn(queue: TurnQueue, turn: Turn) -> Generator[None, None, None]:
         yield
     finally:
         try:
-            _give_up(queue, turn)
+            give_up(queue, turn)
         except BaseException:
             # every step of it can be repeated, and none may be left out
-            _give_up(queue, turn)
+            give_up(queue, turn)
             raise
 
 
-def _give_up(queue: TurnQueue, turn: Turn) -> None:
+def give_up(queue: TurnQueue, turn: Turn) -> None:
     try:
         if turn.wait is not None:
             turn.wait.release()
@@ -86,7 +113,7 @@ def _give_up(queue: TurnQueue, turn: Turn) -> None:
             pass  # a second time, or in a forked child, which has none of its parent's turns
         # A wake-up too many is harmless, one too few is a hang.
         if queue:
-            queue.wake_first()
+            queue.wake_next(turn)
 
 
 class TurnQueue(deque[Turn]):
@@ -103,39 +130,57 @@ class TurnQueue(deque[Turn]):
         """In a forked child: whoever held or waited does so in the parent alone."""
         self.clear()
 
-    def wake_first(self) -> None:
-        """Wake the first in the queue; drop it if its event loop is gone and can never run it."""
+    def wake_next(self, gone: Turn) -> None:
+        """Wake who may be next, now that ``gone`` has left the queue."""
         while True:
             try:
                 first = self[0]
             except IndexError:
                 return
-            parker = first.parker
-            # without a parker it has not begun to wait, and will look before it does
-            if parker is None or parker.wake():
+            if not first.joint:
+                if self.wake(first):
+                    return
+            elif first.held and gone.shared and gone.held:
+                return  # one reader less: for readers nothing has changed, and others still wait
+            elif first.wake_run(self):
                 return
-            try:
-                self.remove(first)
-            except ValueError:
-                pass  # it has left by itself
+
+    def wake(self, turn: Turn) -> bool:
+        """Wake the waiter of ``turn``; drop it if its event loop is gone and can never run it."""
+        parker = turn.parker
+        # without a parker it has not begun to wait, and will look before it does
+        if parker is None or parker.wake():
+            return True
+        try:
+            self.remove(turn)
+        except ValueError:
+            pass  # it has left by itself
+        return False
+
+    def holders(self) -> list[Turn]:
+        """Return the turns that hold; a first one that is not joint may still be acquiring."""
+        try:
+            first = self[0]
+        except IndexError:
+            return []
+        return [turn for turn in list(self) if turn.held] if first.joint else [first]
 
     def waits_for_itself(self, turn: Turn, *, by_task: bool) -> bool:
         """Whether ``turn`` waits for something that the waiter itself keeps from running.
 
         :param by_task: the waiter suspends its task; else it blocks its thread or greenthread
         """
-        first = self[0]
-        if first is turn:
+        if self[0] is turn:
             return False
         if by_task:
-            return turn.task is not None and first.task is turn.task
-        if turn.stops(first):
-            return True
-        # A task that blocks its thread also stops the tasks of the same loop that wait
-        # before it, although none of them holds the lock yet.
-        return turn.task is not None and any(
-            turn.stops(other) for other in list(self)[: self.index(turn)]
-        )
+            mine = [turn.task is not None and turn.task is other.task for other in self.holders()]
+        elif turn.task is None:
+            mine = [turn.stops(other) for other in self.holders()]
+        else:
+            # A task that blocks its thread also stops the tasks of the same loop that wait
+            # before it, although none of them holds the lock yet.
+            mine = [turn.stops(other) for other in list(self)[: self.index(turn)]]
+        return sum(mine) >= turn.slots
 
     async def wait_for(self, turn: Turn, parker: Parker, deadline: Deadline) -> bool:
         """Wait until ``turn`` is first.  The caller takes it out again if this fails.
@@ -144,9 +189,9 @@ class TurnQueue(deque[Turn]):
         """
         turn.parker = parker
         try:
-            while self[0] is not turn:
+            while not turn.is_next(self):
                 if not await parker.park(deadline):
-                    return self[0] is turn
+                    return turn.is_next(self)
         finally:
             turn.parker = None
         return True

@@ -13,7 +13,7 @@ import signal
 import sys
 from time import monotonic
 
-from lockutils import AcquireLockFailedException, lock
+from lockutils import AcquireLockFailedException, SlotsMismatchError, lock
 from lockutils.cli.options import UsageError, help_of, parse
 from lockutils.cli.report import EX_CANTCREAT, EX_TEMPFAIL, EX_UNAVAILABLE, say
 from lockutils.deadline import Deadline
@@ -33,6 +33,8 @@ are taken or none, in one order however they are listed""",
     ),
     "--timeout": ("S", "wait for all locks together at most S seconds; else for ever"),
     "--no-wait": ("", "do not wait"),
+    "--shared": ("", "as a reader: with others that say --shared, and nobody else"),
+    "--slots": ("N", "with up to N-1 others, who must all say --slots N"),
     "--fair": ("", "strictly in turn with all others that wait with --fair"),
     "--conflict-exit-code": ("N", "exit status when a lock was not got, 0 to 255; else 75"),
     "--lock-path": (
@@ -72,6 +74,8 @@ class _Settings:
         self.timeout = _seconds(last("--timeout"))
         self.conflict = _exit_code(last("--conflict-exit-code"))
         self.fair = "--fair" in given
+        self.shared = "--shared" in given
+        self.slots = _slots(last("--slots"))
         self.verbose = "--verbose" in given
         if "--no-wait" in given:
             if self.timeout is not None:
@@ -93,6 +97,8 @@ class _Settings:
                 do_log=False,
                 fair=self.fair,
                 timeout=timeout,
+                shared=self.shared,
+                slots=self.slots,
             )
         except (TypeError, ValueError) as error:
             raise UsageError(str(error)) from error
@@ -132,6 +138,8 @@ def run(arguments: list[str]) -> int:
     except AcquireLockFailedException as error:  # also an OSError, if it is a LockTimeout
         say(str(error))
         return settings.conflict
+    except SlotsMismatchError as error:
+        raise UsageError(str(error)) from error
     except OSError as error:
         say(f"{error.strerror}: {os.fsdecode(error.filename or b'')!r}")
         return EX_CANTCREAT
@@ -183,6 +191,14 @@ def _seconds(text: str | None) -> float | None:
     if not seconds >= 0:
         raise UsageError(f"--timeout must not be negative or NaN: {text!r}")
     return seconds
+
+
+def _slots(text: str | None) -> int:
+    if text is None:
+        return 1
+    if not (text.isascii() and text.isdigit()):
+        raise UsageError(f"--slots must be a number from 1 on, not {text!r}")
+    return int(text)
 
 
 def _exit_code(text: str | None) -> int:

@@ -6,7 +6,14 @@ import os
 
 if os.name == "posix":
     from lockutils.drivers.file import FileClaim
+    from lockutils.drivers.shared import SharedClaim
+    from lockutils.drivers.slots import SlotClaim
+
+    SHARES = True
 else:
     from lockutils.drivers._portable import PortableClaim as FileClaim  # type: ignore[assignment]
 
-__all__ = ["FileClaim"]
+    #: whether a lock file can have more than one holder
+    SHARES = False
+
+__all__ = ["SHARES", "FileClaim", "SharedClaim", "SlotClaim"]

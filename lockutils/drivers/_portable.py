@@ -51,6 +51,9 @@ class PortableClaim:
             problem = "No order of waiting processes on this platform"
             raise LockPathError(errno.ENOTSUP, problem, self.resource)
 
+    def check_use(self) -> None:
+        """There are no slots here."""
+
     def block(self) -> bool:
         raise NotImplementedError("a portable claim is polled")
 

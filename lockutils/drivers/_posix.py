@@ -15,7 +15,7 @@ import fcntl
 import os
 import struct
 import sys
-from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, flock
+from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, flock
 from fcntl import fcntl as _fcntl
 
 # not those of os, which eventlet replaces by ones that may switch to another greenthread
@@ -33,6 +33,9 @@ _UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
 
 _READ_WRITE = (_FLAGS | os.O_RDWR,)
 
+#: the two ways to have a flock
+EXCLUSIVE, SHARED = LOCK_EX, LOCK_SH
+
 # Python has these names since 3.9 on Linux; elsewhere there may be no such lock.
 _SETLK: int | None = getattr(fcntl, "F_OFD_SETLK", 37 if sys.platform == "linux" else None)
 _SETLKW: int | None = getattr(fcntl, "F_OFD_SETLKW", 38 if sys.platform == "linux" else None)
@@ -48,9 +51,9 @@ def span(kind: int, start: int = 0, length: int = 0) -> bytes:
     return _struct_flock.pack(kind, os.SEEK_SET, start, length, 0)
 
 
-_END = 2**63  # one after the last byte that any file can have
-WHOLE = _WRITE = span(WRITE)
-_READ, _UNLOCK = span(READ), span(UNLOCK)
+END = 2**63  # one after the last byte that any file can have
+WHOLE, WHOLE_SHARED = span(WRITE), span(READ)
+_UNLOCK = span(UNLOCK)
 
 
 # --- descriptors
@@ -91,7 +94,9 @@ def open_file(cell: list[int], path: bytes) -> tuple[bool, bool]:
             pass  # somebody was faster
 
 
-def lock_at_once(cell: list[int], path: bytes) -> bool | None:
+def lock_at_once(
+    cell: list[int], path: bytes, way: int = EXCLUSIVE, record: bytes = WHOLE
+) -> bool | None:
     """Open, lock twice and check, if all of it is as ordinary as it nearly always is.
 
     Who removes or replaces a lock file does so while he holds it, and then it has no link
@@ -106,11 +111,11 @@ def lock_at_once(cell: list[int], path: bytes) -> bool | None:
         cell.extend(map(_open, (path,), _READ_WRITE))
         fd = cell[0]
         try:
-            flock(fd, LOCK_EX | LOCK_NB)
+            flock(fd, way | LOCK_NB)
         except BlockingIOError:
             held = False
         else:
-            _fcntl(fd, _SETLK, _WRITE)  # type: ignore[arg-type]
+            _fcntl(fd, _SETLK, record)  # type: ignore[arg-type]
             status = fstat(fd)
             if status.st_nlink == 1 and S_ISREG(status.st_mode):
                 return True
@@ -120,7 +125,7 @@ def lock_at_once(cell: list[int], path: bytes) -> bool | None:
     return held
 
 
-def wait_at_once(fd: int, path: bytes) -> bool:
+def wait_at_once(fd: int, path: bytes, way: int = EXCLUSIVE, record: bytes = WHOLE) -> bool:
     """Wait for the flock, then do the rest, if all of it is ordinary.
 
     :return: whether both locks are held, and on what ``path`` names; if not, go on by the
@@ -128,8 +133,8 @@ def wait_at_once(fd: int, path: bytes) -> bool:
     """
     try:
         held = fstat(fd)  # before the wait: what comes after it is what the next holder waits for
-        flock(fd, LOCK_EX)
-        _fcntl(fd, _SETLK, _WRITE)  # type: ignore[arg-type]
+        flock(fd, way)
+        _fcntl(fd, _SETLK, record)  # type: ignore[arg-type]
         named = stat(path)
     except (OSError, TypeError):
         return False
@@ -141,29 +146,20 @@ def unsupported(error: OSError) -> bool:
     return error.errno in _UNSUPPORTED
 
 
-def flock_try(fd: int) -> bool:
+def flock_try(fd: int, way: int = EXCLUSIVE) -> bool:
     try:
-        flock(fd, LOCK_EX | LOCK_NB)
+        flock(fd, way | LOCK_NB)
     except BlockingIOError:
         return False
     return True
 
 
-def flock_wait(fd: int) -> None:
-    flock(fd, LOCK_EX)
+def flock_wait(fd: int, way: int = EXCLUSIVE) -> None:
+    flock(fd, way)
 
 
 def flock_unlock(fd: int) -> None:
     flock(fd, LOCK_UN)
-
-
-def record_try(fd: int, writable: bool) -> bool:
-    """A read lock where the descriptor allows no other: it still excludes every writer."""
-    return span_try(fd, _WRITE if writable else _READ)
-
-
-def record_wait(fd: int, writable: bool) -> None:
-    span_wait(fd, _WRITE if writable else _READ)
 
 
 def record_unlock(fd: int) -> None:
@@ -190,19 +186,20 @@ def span_wait(fd: int, what: bytes) -> None:
     _fcntl(fd, _SETLKW, what)
 
 
-def span_in_use(fd: int, what: bytes) -> tuple[int, int] | None:
-    """Return a part of the file that another open file description has a lock on.
+def span_in_use(fd: int, what: bytes) -> tuple[int, int, int, int] | None:
+    """Return a lock that another open file description has on a part of the file.
 
     :param what: a lock to ask for; which one is returned of several that are in its way is
         up to the kernel (Linux: the oldest)
-    :return: the first byte of it and the one after the last; ``None`` if nothing is in the way
+    :return: its first byte and the one after the last; its kind; the process that has it, or
+        -1 if it is of an open file description.  ``None`` if nothing is in the way
     """
     if _GETLK is None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-    kind, _, start, length, _ = _struct_flock.unpack(_fcntl(fd, _GETLK, what))
+    kind, _, start, length, pid = _struct_flock.unpack(_fcntl(fd, _GETLK, what))
     if kind == UNLOCK:
         return None
-    return start, start + length if length else _END
+    return start, start + length if length else END, kind, pid
 
 
 def close(cell: list[int]) -> None:

@@ -47,6 +47,13 @@ if TYPE_CHECKING:
             """Be seen to wait, until the lock is held or released.  Does not sleep.
 
             :raises LockPathError: if waiters are to be served in strict order and cannot be
+            :raises SlotsMismatchError: if the lock is held in another number of slots
+            """
+
+        def check_use(self) -> None:
+            """Called after a try that failed, instead of :meth:`line_up`, if nobody waits.
+
+            :raises SlotsMismatchError: if the lock is held in another number of slots
             """
 
         def block(self) -> bool:

@@ -78,4 +78,4 @@ def _works(lock: Callable[[int], bool], fd: int) -> bool | None:
 
 
 def _record_try(fd: int) -> bool:
-    return _posix.record_try(fd, writable=True)
+    return _posix.span_try(fd, _posix.WHOLE)

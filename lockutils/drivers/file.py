@@ -15,10 +15,12 @@ from lockutils.drivers.post import Post
 from lockutils.drivers.proc_locks import holder_of
 from lockutils.drivers.queue import Place
 from lockutils.drivers.sweep import is_due, sweep
-from lockutils.errors import LockPathError
+from lockutils.errors import LockPathError, SlotsMismatchError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from lockutils.directory import Directory
     from lockutils.holder import Holder
 
@@ -32,6 +34,11 @@ class FileClaim:
     """One contender for one lock file.  See :class:`lockutils.drivers.base.Claim`."""
 
     can_block = True
+
+    # what a claim that is not exclusive has otherwise
+    _way = _posix.EXCLUSIVE
+    _record = _posix.WHOLE
+    _slots = 1
 
     # of most claims, so that those need not be given them
     _kinds = families.BOTH
@@ -49,7 +56,7 @@ class FileClaim:
         self._cell: list[int] = []
 
     @property
-    def resource(self) -> bytes:
+    def resource(self) -> Hashable:
         return self._place.path
 
     # --- without waiting
@@ -112,9 +119,9 @@ class FileClaim:
         """Take both locks or none, as far as the file system has them."""
         kinds = self._checked_kinds()
         try:
-            if kinds.flock and not _posix.flock_try(descriptor):
+            if kinds.flock and not _posix.flock_try(descriptor, self._way):
                 return False
-            if not kinds.record or _posix.record_try(descriptor, self._writable):
+            if not kinds.record or _posix.span_try(descriptor, self._record_for_mode()):
                 return True
         except OSError as error:
             if not _posix.unsupported(error) or not self._learn_kinds():
@@ -132,6 +139,13 @@ class FileClaim:
             # a read lock alone would let in every other reader
             raise OSError(errno.EACCES, "File cannot be written to, and has no flock")
         return self._kinds
+
+    def _record_for_mode(self) -> bytes:
+        """The record lock to take: a read lock where the descriptor allows no other.
+
+        It still excludes every writer.
+        """
+        return self._record if self._writable else _posix.WHOLE_SHARED
 
     def _learn_kinds(self) -> bool:
         """After a surprise: whether this file system has other kinds than we thought."""
@@ -167,14 +181,39 @@ class FileClaim:
         self._place.ignore_waiters()
 
     def line_up(self) -> None:
+        post = self._stand(in_order=self._fair)
+        if post is None:
+            return
+        kind = self._check_slots()
+        # A mark is not respected by readers who are in already when it is set, and in the
+        # kernel's order more of them would pass.  So it is looked for them after it is set;
+        # and they look for it after they are in.
+        if kind == _posix.READ and post.ticket is None:
+            post.leave()
+            self._stand(in_order=True)
+
+    def _stand(self, *, in_order: bool) -> Post | None:
+        """Stand somewhere; ``None`` if this one stands there already."""
         post = self._post
         if post is None:
             self._process = _this_process
             post = self._post = Post(self._place, self._directory)
         try:
-            post.line_up(in_order=self._fair)
+            return post if post.line_up(in_order=in_order) else None
         except OSError as error:
-            raise _unusable(error, self._place.queue) from error
+            if self._fair:
+                raise _unusable(error, self._place.queue) from error
+            return post  # the order is the kernel's, then
+
+    def check_use(self) -> None:
+        self._check_slots()
+
+    def _check_slots(self) -> int | None:
+        """Raise if others use the lock with slots; return the kind of record lock they have."""
+        kind, slots = self._place.use()
+        if slots is not None and slots > 1 and slots != self._slots:
+            raise SlotsMismatchError(os.fsdecode(self._place.path), self._slots, slots)
+        return kind
 
     def block(self) -> bool:
         post = self._post
@@ -189,12 +228,18 @@ class FileClaim:
                 # This may be the place in the kernel's queue of one who gave up, and who wants
                 # the lock now may have come later than others: then it is not his turn.
                 if post is None or post.ticket is ticket or post.may_try():
+                    if self._steps_back():
+                        continue
                     self._served()
                     return True
                 self._let_go()
         except OSError as error:
             self._let_go()
             raise _unusable(error, self._place.path) from error
+
+    def _steps_back(self) -> bool:
+        """Whether the lock that was waited for is given to others once more."""
+        return False
 
     def _served(self) -> None:
         """What a contender does that has waited, as soon as it has the lock."""
@@ -204,9 +249,7 @@ class FileClaim:
 
     def _wait_in_kernel(self) -> None:
         descriptor = self._open()
-        ordinary = self._kinds is families.BOTH and self._writable
-        # all that is left to do after the wait, in as few steps as possible
-        if ordinary and _posix.wait_at_once(descriptor, self._place.path):
+        if self._wait_at_once(descriptor):
             return
         while True:
             if self._wait_for_both(self._open()):
@@ -214,13 +257,22 @@ class FileClaim:
                     return
                 self._let_go()
 
+    def _wait_at_once(self, descriptor: int) -> bool:
+        """Wait, and do all that is left to do then in as few steps as possible.
+
+        :return: ``False`` if that is for the single steps
+        """
+        ordinary = self._kinds is families.BOTH and self._writable
+        path = self._place.path
+        return ordinary and _posix.wait_at_once(descriptor, path, self._way, self._record)
+
     def _wait_for_both(self, descriptor: int) -> bool:
         """Wait for one lock, then for the other; ``False`` if it is to be done again."""
         kinds = self._checked_kinds()
         try:
             if kinds.flock:
-                _posix.flock_wait(descriptor)
-            if not kinds.record or _posix.record_try(descriptor, self._writable):
+                _posix.flock_wait(descriptor, self._way)
+            if not kinds.record or _posix.span_try(descriptor, self._record_for_mode()):
                 return True
         except OSError as error:
             if not _posix.unsupported(error) or not self._learn_kinds():
@@ -236,11 +288,11 @@ class FileClaim:
             if self._unwanted and kinds.flock:
                 _posix.flock_unlock(descriptor)
         try:
-            _posix.record_wait(descriptor, self._writable)
+            _posix.span_wait(descriptor, self._record_for_mode())
         finally:
             with _guard:
                 self._waits_for_record = False
-        if kinds.flock and not _posix.flock_try(descriptor):
+        if kinds.flock and not _posix.flock_try(descriptor, self._way):
             _posix.record_unlock(descriptor)
             return False
         return True
@@ -289,6 +341,11 @@ class FileClaim:
 
     def holder(self) -> Holder | None:
         return holder_of(self._place.path)
+
+
+def this_process() -> object:
+    """What tells the claims of this process from those that it had before it was forked."""
+    return _this_process
 
 
 def _unusable(error: OSError, path: bytes) -> LockPathError:

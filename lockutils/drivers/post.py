@@ -26,16 +26,14 @@ class Post:
         #: a descriptor of the queue file, for the mark and to wait with
         self._cell: list[int] = []
 
-    def line_up(self, *, in_order: bool) -> None:
-        """Be seen to wait.
+    def line_up(self, *, in_order: bool) -> bool:
+        """Be seen to wait.  One who need not be in order is so all the same if others are.
 
-        One who need not be in order is so all the same if others are.  If he cannot use the
-        queue file he is not seen, and waits as the kernel has it.
-
-        :raises OSError: if there can be no order
+        :return: ``False`` if this one was seen before
+        :raises OSError: if the queue file cannot be used: then he is not seen
         """
         if self.ticket is not None or self._marked:
-            return
+            return False
         try:
             if in_order or self._place.is_waited_for_in_order():
                 ticket = self.ticket = Ticket(self._place)
@@ -48,8 +46,8 @@ class Post:
                 self._mark()
         except OSError:
             self.leave()
-            if in_order:
-                raise
+            raise
+        return True
 
     def may_try(self) -> bool:
         """Whether nobody with a lower ticket is to be served before."""

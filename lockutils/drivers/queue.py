@@ -27,6 +27,9 @@ QUEUE_NAME = b".lockutils-queue"
 #: how long a process may go on without a look at the queue, in seconds.  The system has to
 #: change from one process to another only so often, however short they hold the lock.
 QUANTUM = 0.001
+#: holders of one of N slots have a read lock on this byte of the lock file plus N
+DECLARED = 2**62
+_DECLARATIONS = _posix.span(_posix.WRITE, DECLARED, 0)
 #: how long waiters who do not take a free lock are ignored: they are stopped, or out of luck
 _IGNORED = 1.0
 
@@ -101,6 +104,28 @@ class Place:
     def is_held(self) -> bool:
         """Whether somebody has the record lock of the lock file."""
         return _look(self.path, _posix.WHOLE)
+
+    def use(self) -> tuple[int | None, int | None]:
+        """Return how those have the lock file who hold it at the moment.
+
+        :return: the kind of their record lock, or ``None``; and how many may hold at a time
+            as they have it, or ``None`` if nobody holds or another tool does
+        """
+        cell: list[int] = []
+        try:
+            _posix.open_into(cell, self.path, os.O_RDONLY)
+            found = _posix.span_in_use(cell[0], _DECLARATIONS)
+        except OSError:
+            return None, None
+        finally:
+            if cell:
+                _posix.close_number(cell[0])
+        if found is None:
+            return None, None
+        start, _, kind, pid = found
+        if start > DECLARED:
+            return kind, start - DECLARED
+        return kind, 1 if pid == -1 else None  # a lock of a process is another tool's
 
     def _is_in_use(self, what: bytes) -> bool:
         # The descriptor that has our tickets does not see them.  If it is being closed at this

@@ -215,12 +215,13 @@ class Ticket:
         # it, and we would wait for that process.
         for first in list(line):
             # one step
-            if first in line and line[first] is not None:
+            if first in line:
                 other, number = line[first], self.number
-                if other is not self and number is not None:
-                    line[first], line[number] = self, other
-                    self.number, other.number = first, number
-                return
+                if other is not None:
+                    if other is not self and number is not None:
+                        line[first], line[number] = self, other
+                        self.number, other.number = first, number
+                    return
 
     def _take_back(self, number: int) -> None:
         """Exchange again with whoever exchanged for ``number``, which was not good."""

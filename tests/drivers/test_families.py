@@ -36,7 +36,7 @@ class OneLockForBoth:
         if not operation & fcntl.LOCK_UN:
             with second_open_of(descriptor) as other:
                 at_once = operation & fcntl.LOCK_NB
-                real_fcntl(other, SETLK if at_once else SETLKW, _posix._WRITE)
+                real_fcntl(other, SETLK if at_once else SETLKW, _posix.WHOLE)
         real_flock(descriptor, operation)
 
     def fcntl(self, descriptor, command, lock):
@@ -151,7 +151,7 @@ class TestAnyFileSystem:
             try:
                 _posix.flock(foreign.fileno(), fcntl.LOCK_EX)
             except OSError:
-                assert _posix.record_try(foreign.fileno(), writable=True)
+                assert _posix.span_try(foreign.fileno(), _posix.WHOLE)
             assert not claim.try_acquire()
             assert new_claim("other").try_acquire()
             try:
@@ -218,7 +218,7 @@ def test_a_lack_of_locks_that_passes_is_not_remembered(
 
     # what was found out then must not keep us from excluding lockf now
     with open(tmp_path / "other", "rb+") as file, pytest.raises((BlockingIOError, PermissionError)):
-        real_fcntl(file, SETLK, _posix._WRITE)
+        real_fcntl(file, SETLK, _posix.WHOLE)
 
 
 def test_an_ordinary_file_system_is_not_probed(probes, new_claim):

@@ -1,0 +1,93 @@
+"""Readers of a lock file: any number at once, and no writer meanwhile.
+
+The kernel lets a reader in whenever other readers are, also past a writer that waits for
+them.  So a reader that is in looks whether anybody waits, and if so leaves again and stands in
+line.  A reader that waits always has a ticket, and a writer that meets readers or tickets has
+one, too: each is served in the order of arrival, and readers next to each other share.
+"""
+
+from __future__ import annotations
+
+from lockutils._native import allocate_lock
+from lockutils.drivers import _posix
+from lockutils.drivers.descriptors import opened
+from lockutils.drivers.file import FileClaim, this_process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from lockutils.drivers.families import Families
+
+#: seconds to give to writers that wait in the order of the kernel, each time they have not
+#: taken the lock yet; and how many times, since they may be stopped
+_INSTANT = 0.00005
+_TIMES = 2000
+
+
+class JointClaim(FileClaim):
+    """A claim that others may hold at the same time, who ask in the same way."""
+
+    _way = _posix.SHARED
+
+    @property
+    def resource(self) -> Hashable:
+        return self._place.path, self._way, self._slots
+
+    def try_acquire(self, passing: bool = False) -> bool:
+        post = self._post
+        if post is not None and not post.may_try():
+            return False
+        if not self._take_now():
+            return False
+        if post is not None:
+            self._served()
+        elif (self._fair or not passing) and self._place.is_waited_for():
+            self._let_go()
+            return False
+        return True
+
+    def _take_now(self) -> bool:
+        """Take the lock if nobody's is in the way; whoever waits."""
+        return self._try_step_by_step()
+
+    def others_go_first(self) -> bool:
+        return False  # the place in line says who does
+
+    def line_up(self) -> None:
+        if self._stand(in_order=True) is not None:
+            self._check_slots()
+
+
+class SharedClaim(JointClaim):
+    """One reader."""
+
+    _record = _posix.WHOLE_SHARED
+    _times = _TIMES
+
+    def _take_now(self) -> bool:
+        cell, path = self._cell, self._place.path
+        self._process = this_process()
+        held = _posix.lock_at_once(cell, path, self._way, self._record)
+        if held:
+            opened.add(cell[0])
+            return True
+        return held is None and self._try_step_by_step()
+
+    def _checked_kinds(self) -> Families:
+        return self._kinds  # to read, a descriptor that cannot write is as good as another
+
+    def _steps_back(self) -> bool:
+        if not self._times or not self._place.is_marked():
+            return False
+        self._times -= 1
+        self._let_go()
+        _nap()
+        return True
+
+
+def _nap() -> None:
+    # not time.sleep, which in a patched interpreter would switch to another greenthread
+    lock = allocate_lock()
+    lock.acquire()
+    lock.acquire(True, _INSTANT)

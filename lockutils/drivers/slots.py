@@ -1,0 +1,134 @@
+"""Slots of a lock file: a number of holders at a time, over all processes.
+
+A holder has, all on one descriptor: the flock shared, which keeps exclusive holders out; a
+read lock on a byte that says how many slots there are, for all to agree; and a write lock on
+the byte of his slot.  With the descriptor all of it goes at once, at whatever instruction the
+process is killed.
+
+Who waits has a ticket, and only the first in line looks for a slot.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from lockutils._native import allocate_lock
+from lockutils.drivers import _posix
+from lockutils.drivers.queue import DECLARED
+from lockutils.drivers.shared import JointClaim
+from lockutils.drivers.slot_watch import Bell
+from lockutils.errors import SlotsMismatchError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lockutils.directory import Directory
+
+#: an exclusive holder who stays longer, in seconds, is no sweeper and no waiter who gave up
+_MOMENT = 0.05
+
+
+class SlotClaim(JointClaim):
+    """One contender for one slot of several."""
+
+    def __init__(self, key: str, directory: Directory, fair: bool, slots: int) -> None:
+        super().__init__(key, directory, fair)
+        self._slots = slots
+        self._declaration = _posix.span(_posix.READ, DECLARED + slots, 1)
+        self._others = (
+            _posix.span(_posix.WRITE, DECLARED, slots),
+            _posix.span(_posix.WRITE, DECLARED + slots + 1, 0),
+        )
+        #: rings when a slot may be free, or nobody wants it any more
+        self._bell = Bell()
+
+    def block(self) -> bool:
+        try:
+            return super().block()
+        except _GivenUp:
+            return False
+
+    def stand_aside(self) -> None:
+        super().stand_aside()
+        self._bell.ring()
+
+    def _try_both(self, descriptor: int) -> bool:
+        kinds = self._kinds
+        try:
+            if kinds.flock and not _posix.flock_try(descriptor, self._way):
+                return False
+            if self._take_slot(descriptor):
+                return True
+        except OSError as error:
+            if not _posix.unsupported(error) or not self._learn_kinds():
+                raise
+            return self._try_both(descriptor)
+        _posix.record_unlock(descriptor)
+        if kinds.flock:
+            found = _posix.span_in_use(descriptor, _posix.WHOLE)
+            _posix.flock_unlock(descriptor)
+            # a lock on all of the file: perhaps it was our own flock that we ran into
+            if found is not None and found[:2] == (0, _posix.END) and self._learn_kinds():
+                return self._try_both(descriptor)
+        return False
+
+    def _take_slot(self, descriptor: int) -> bool:
+        if not self._kinds.record:
+            raise OSError(errno.EOPNOTSUPP, "Slots need record locks, which are not to be had")
+        if not self._writable:
+            raise OSError(errno.EACCES, "File cannot be written to, which slots need")
+        if not _posix.span_try(descriptor, self._declaration):
+            return False
+        for others in self._others:
+            found = _posix.span_in_use(descriptor, others)
+            if found is not None and found[0] > DECLARED:
+                raise self._mismatch(found[0] - DECLARED)
+        # not all from the same one on: the first ones would be in use
+        first = os.getpid() % self._slots
+        for slot in (*range(first, self._slots), *range(first)):
+            if _posix.span_try(descriptor, _posix.span(_posix.WRITE, slot, 1)):
+                return True
+        return False
+
+    def _mismatch(self, slots: int) -> SlotsMismatchError:
+        self._let_go()
+        return SlotsMismatchError(os.fsdecode(self._place.path), self._slots, slots)
+
+    def _wait_at_once(self, descriptor: int) -> bool:
+        return False
+
+    def _wait_for_both(self, descriptor: int) -> bool:
+        """Take a slot, or wait until it may be possible: then ``False``."""
+        if self._kinds.flock and not _posix.flock_try(descriptor, self._way):
+            self._check_not_exclusive()
+            _posix.flock_wait(descriptor, self._way)
+        if self._try_both(descriptor):
+            return True
+        if not _posix.span_try(descriptor, self._declaration):
+            # another tool has the record lock of the whole file
+            _posix.span_wait(descriptor, self._declaration)
+            self._let_go()
+            return False
+        file = _posix.fstat(descriptor).st_ino
+        self._let_go()
+        self._bell.wait_for_slot(self._place.path, file, self._slots, self._is_unwanted)
+        if self._unwanted:
+            raise _GivenUp
+        return False
+
+    def _is_unwanted(self) -> bool:
+        return self._unwanted
+
+    def _check_not_exclusive(self) -> None:
+        """Raise if an exclusive holder of ours stays; another tool is waited for."""
+        pause = allocate_lock()
+        pause.acquire()
+        for _ in range(int(_MOMENT / 0.001)):
+            if self._place.use()[1] != 1:
+                return
+            pause.acquire(True, 0.001)
+        raise self._mismatch(1)
+
+
+class _GivenUp(Exception):
+    """Nobody wants the slot any more."""
