@@ -10,8 +10,6 @@ has it.  So a process has one contender outside, whatever the number of its read
 
 from __future__ import annotations
 
-from itertools import islice
-
 from lockutils.turns import Turn, give_up
 
 TYPE_CHECKING = False
@@ -56,7 +54,7 @@ class JointTurn(Turn):
                 self.may_enter = before.place is not None or self.place is None
                 if self.may_enter:
                     return True
-        for other in list(islice(queue, None if self.shared else self.slots)):
+        for other in list(queue)[: None if self.shared else self.slots]:
             if other is self:
                 self.may_enter = True
                 return True
@@ -77,7 +75,7 @@ class JointTurn(Turn):
 
     def wake_run(self, queue: TurnQueue) -> bool:
         contended = False
-        for other in list(islice(queue, None if self.shared else self.slots)):
+        for other in list(queue)[: None if self.shared else self.slots]:
             if other is not self and not self._is_like(other):
                 break
             if other.held:

@@ -1,6 +1,6 @@
 """The main thread acquires and releases while a signal handler raises into it all the time.
 
-Run as: signalled.py LOCK_DIR PLACE ROUNDS.  Other threads want the same locks.  At the end
+Run as: signalled.py LOCK_DIR PLACE MODE ROUNDS.  Other threads want the same locks.  At the end
 nothing is held, nobody waits, and no descriptor is left.
 """
 
@@ -13,8 +13,11 @@ import time
 import lockutils
 from lockutils import _native
 
-LOCK_DIR, PLACE, ROUNDS = sys.argv[1], sys.argv[2], int(sys.argv[3])
+LOCK_DIR, PLACE, MODE, ROUNDS = *sys.argv[1:4], int(sys.argv[4])
 HOW = {"external": PLACE != "internal", "lock_path": LOCK_DIR, "fair": PLACE == "fair"}
+if MODE == "slots":
+    HOW["slots"] = 2
+OURS = {**HOW, "shared": MODE == "shared", "reentrant": MODE == "reentrant"}
 PATIENCE = 30.0
 
 
@@ -26,20 +29,8 @@ def handler(*_):
     raise Raised
 
 
-inside = 0
-overlaps = 0
 stop = False
 ended = _native.SimpleQueue()
-
-
-def enter_and_leave(name, **options):
-    global inside, overlaps
-    with lockutils.lock(name, **HOW, **options):
-        try:
-            inside += 1
-            overlaps += inside != 1
-        finally:
-            inside -= 1
 
 
 def competitor():
@@ -51,8 +42,8 @@ def competitor():
 
 
 def main():
-    for name in ("it", "warm up"):
-        enter_and_leave(name)
+    with lockutils.lock("it", **HOW):
+        pass
     descriptors = len(os.listdir("/proc/self/fd"))
     for _ in range(2):
         _native.start_new_thread(competitor, ())
@@ -63,12 +54,11 @@ def main():
         try:
             signal.setitimer(signal.ITIMER_REAL, chance.random() / 2000)
             for _ in range(20):
-                with lockutils.lock(
-                    "it",
-                    **HOW,
-                    timeout=chance.choice([None, 10]),
-                ):
+                with lockutils.lock("it", **OURS, timeout=chance.choice([None, 10])):
                     done += 1
+                    if MODE == "reentrant":
+                        with lockutils.lock("it", **OURS):
+                            done += 1
             signal.setitimer(signal.ITIMER_REAL, 0)
         except Raised:
             raised += 1

@@ -8,12 +8,19 @@ import pytest
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parent.parent
+MODES = ["shared", "slots", "reentrant"]
 
 
-@pytest.mark.parametrize("place", ["internal", "external", "fair"])
-def test_exceptions_at_any_instruction(place, tmp_path):
+@pytest.mark.parametrize(
+    ("place", "mode"),
+    [
+        *((place, "exclusive") for place in ("internal", "external", "fair")),
+        *((place, mode) for place in ("internal", "external") for mode in MODES),
+    ],
+)
+def test_exceptions_at_any_instruction(place, mode, tmp_path):
     done = subprocess.run(
-        [sys.executable, HERE / "signalled.py", tmp_path, place, "3000"],
+        [sys.executable, HERE / "signalled.py", tmp_path, place, mode, "3000"],
         env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
