@@ -10,6 +10,7 @@ from lockutils.errors import (
     LockTimeout,
 )
 from lockutils.handle import Lock
+from lockutils.held import held
 from lockutils.holder import Holder
 from lockutils.lock import lock
 from lockutils.lock_by_key import LockByKey, Semaphores
@@ -25,6 +26,7 @@ __all__ = [
     "LockTimeout",
     "Semaphores",
     "get_lock_path",
+    "held",
     "lock",
     "set_defaults",
     "synchronized",

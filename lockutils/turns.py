@@ -48,6 +48,10 @@ class Turn:
         self.greenlet = current_greenlet() if "greenlet" in _modules else None
         self.task = current_task() if "asyncio" in _modules or "trio" in _modules else None
 
+    def is_of_same(self, other: Turn) -> bool:
+        """Whether both are of one and the same thread, greenthread or task."""
+        return self.stops(other) and self.task is other.task
+
     def stops(self, other: Turn) -> bool:
         """Whether ``other`` cannot run while the caller blocks its thread or greenthread."""
         return self.thread is other.thread and self.greenlet is other.greenlet
@@ -102,6 +106,13 @@ class TurnQueue(deque[Turn]):
     def forget_parent(self) -> None:
         """In a forked child: whoever held or waited does so in the parent alone."""
         self.clear()
+
+    def holders(self) -> list[Turn]:
+        """Return the turns that hold the lock; they may be just about to get it, or to let go."""
+        try:
+            return [self[0]]
+        except IndexError:
+            return []
 
     def wake_first(self) -> None:
         """Wake the first in the queue; drop it if its event loop is gone and can never run it."""
