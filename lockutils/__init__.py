@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from os import environ as _environ
+
 from lockutils.config import get_lock_path, set_defaults
 from lockutils.errors import (
     AcquireLockFailedException,
@@ -31,3 +33,22 @@ __all__ = [
     "set_defaults",
     "synchronized",
 ]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lockutils import debug as debug
+else:
+
+    def __getattr__(name):
+        """Import what few programs use, when they use it."""
+        if name == "debug":
+            import lockutils.debug
+
+            return lockutils.debug
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+if _environ.get("LOCKUTILS_WATCH_ORDER") == "1":
+    from lockutils.debug import watch_order as _watch_order
+
+    _watch_order()
