@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from os import environ as _environ
+
 from lockutils.config import get_lock_path, set_defaults
 from lockutils.errors import (
     AcquireLockFailedException,
@@ -12,6 +14,7 @@ from lockutils.errors import (
 )
 from lockutils.group import LockGroup, lock_all
 from lockutils.handle import Lock
+from lockutils.held import held
 from lockutils.holder import Holder
 from lockutils.lock import lock
 from lockutils.lock_by_key import LockByKey, Semaphores
@@ -29,8 +32,28 @@ __all__ = [
     "Semaphores",
     "SlotsMismatchError",
     "get_lock_path",
+    "held",
     "lock",
     "lock_all",
     "set_defaults",
     "synchronized",
 ]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lockutils import debug as debug
+else:
+
+    def __getattr__(name):
+        """Import what few programs use, when they use it."""
+        if name == "debug":
+            import lockutils.debug
+
+            return lockutils.debug
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+if _environ.get("LOCKUTILS_WATCH_ORDER") == "1":
+    from lockutils.debug import watch_order as _watch_order
+
+    _watch_order()

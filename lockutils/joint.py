@@ -105,7 +105,7 @@ class JointTurn(Turn):
             and other.place in (None, self.place)
             and self.slots == other.slots
             and (other.shared or not self.shared)
-            and self.is_of_caller(other)
+            and self.is_of_same(other)
         )
 
 

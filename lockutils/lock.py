@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lockutils.config import StrPath
 
 _default_registry: Registry[TurnQueue] = Registry(TurnQueue)
+_default_registry.of_names = True
 
 
 def lock(

@@ -51,6 +51,7 @@ class Semaphores(LockByKey):
 
     def __init__(self) -> None:
         super().__init__()
+        self.registry.of_names = True
 
     def get(self, name: str) -> Lock:
         """Return a handle of the lock ``name`` of this place."""

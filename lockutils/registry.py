@@ -15,7 +15,7 @@ from lockutils.caller import current_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Iterator
     from typing import Any, Generic, TypeVar
 
     from lockutils.caller import Thread
@@ -47,7 +47,18 @@ class Registry(_Base["LockT"]):
     and the loop below starts again whenever what it found was dying.
     """
 
-    __slots__ = ("__weakref__", "_creators", "_factory", "_guard", "_references", "_room")
+    #: whether the keys are names of locks, for :func:`registries_of_names`
+    of_names: bool
+
+    __slots__ = (
+        "__weakref__",
+        "_creators",
+        "_factory",
+        "_guard",
+        "_references",
+        "_room",
+        "of_names",
+    )
 
     def __init__(self, factory: Callable[[], LockT]) -> None:
         self._factory = factory
@@ -56,6 +67,7 @@ class Registry(_Base["LockT"]):
         self._references: dict[Hashable, ref[LockT]] = {}
         #: how many entries there may be, the dead among them, before the dead are removed
         self._room = _LEAST_ROOM
+        self.of_names = False
         _registries.add(self)
 
     def get(self, key: Hashable) -> LockT:
@@ -107,12 +119,33 @@ class Registry(_Base["LockT"]):
             _remove_dead_weakref(references, key)
         self._room = max(_LEAST_ROOM, 2 * len(references))
 
+    def find(self, key: Hashable) -> LockT | None:
+        """Return the lock of ``key`` if there is one; creates none."""
+        reference = self._references.get(key)
+        return None if reference is None else reference()
+
+    def items(self) -> Iterator[tuple[Hashable, LockT]]:
+        """Yield each live key and its lock."""
+        for key in list(self._references):
+            lock = self.find(key)
+            if lock is not None:
+                yield key, lock
+
     def __len__(self) -> int:
         """The number of keys that somebody holds, waits for or has a lock of."""
         return sum(reference() is not None for reference in list(self._references.values()))
 
 
 _registries: WeakSet[Registry[Any]] = WeakSet()
+
+
+def registries_of_names() -> list[Registry[Any]]:
+    """Return the registries of locks by name; not those of a program's own containers."""
+    while True:
+        try:
+            return [registry for registry in _registries if registry.of_names]
+        except RuntimeError:  # another thread has just made one: the set changed under way
+            pass
 
 
 def _after_fork_in_child() -> None:

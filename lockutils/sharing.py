@@ -168,7 +168,7 @@ class _Hold(Lock):
 
     def is_of(self, caller: Turn) -> bool:
         turn = self._turn
-        return turn is not None and turn.is_of_caller(caller)
+        return turn is not None and turn.is_of_same(caller)
 
     def release(self) -> None:
         turn = self._turn

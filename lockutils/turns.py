@@ -75,9 +75,9 @@ class Turn:
         """Whether ``other`` cannot run while the caller blocks its thread or greenthread."""
         return self.thread is other.thread and self.greenlet is other.greenlet
 
-    def is_of_caller(self, caller: Turn) -> bool:
-        """Whether it is of the same thread, greenthread and task as ``caller``."""
-        return caller.stops(self) and caller.task is self.task
+    def is_of_same(self, other: Turn) -> bool:
+        """Whether both are of one and the same thread, greenthread or task."""
+        return self.stops(other) and self.task is other.task
 
 
 def take_turn(queue: TurnQueue, turn: Turn) -> Generator[None, None, None]:
@@ -158,7 +158,7 @@ class TurnQueue(deque[Turn]):
         return False
 
     def holders(self) -> list[Turn]:
-        """Return the turns that hold; a first one that is not joint may still be acquiring."""
+        """Return the turns that hold; one may be just about to get the lock, or to let go."""
         try:
             first = self[0]
         except IndexError:
