@@ -172,14 +172,16 @@ class TurnQueue(deque[Turn]):
         """
         if self[0] is turn:
             return False
-        if by_task:
-            mine = [turn.task is not None and turn.task is other.task for other in self.holders()]
-        elif turn.task is None:
-            mine = [turn.stops(other) for other in self.holders()]
+        if by_task or turn.task is None:
+            before = [other for other in self.holders() if other is not turn]
         else:
             # A task that blocks its thread also stops the tasks of the same loop that wait
             # before it, although none of them holds the lock yet.
-            mine = [turn.stops(other) for other in list(self)[: self.index(turn)]]
+            before = list(self)[: self.index(turn)]
+        if by_task:
+            mine = [turn.task is not None and turn.task is other.task for other in before]
+        else:
+            mine = [turn.stops(other) for other in before]
         return sum(mine) >= turn.slots
 
     async def wait_for(self, turn: Turn, parker: Parker, deadline: Deadline) -> bool:

@@ -162,12 +162,12 @@ def until_waited_for(path, *kinds):
     )
 
 
-def open_descriptors():
-    """What the descriptors of this process are open on."""
-    found = {}
-    for number in os.listdir("/proc/self/fd"):
+def open_descriptors(pid="self"):
+    """What the descriptors of a process are open on."""
+    folder, found = f"/proc/{pid}/fd", {}
+    for number in os.listdir(folder):
         try:
-            found[number] = os.readlink(f"/proc/self/fd/{number}")
-        except FileNotFoundError:  # the one that listed the directory
+            found[number] = os.readlink(f"{folder}/{number}")
+        except FileNotFoundError:  # closed meanwhile, as the one that listed the directory is
             pass
     return found

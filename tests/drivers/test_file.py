@@ -131,8 +131,7 @@ class TestDescriptor:
         program = subprocess.Popen(["cat"], stdin=subprocess.PIPE, close_fds=False)
         try:
             until(lambda: runs_program(program.pid, "cat"), "the program runs")
-            folder = f"/proc/{program.pid}/fd"
-            opened = [os.readlink(f"{folder}/{number}") for number in os.listdir(folder)]
+            opened = open_descriptors(program.pid).values()
         finally:
             program.stdin.close()
             program.wait()
@@ -148,8 +147,7 @@ class TestDescriptor:
             holder.ask()
             waiting.result()
             until(lambda: runs_program(program.pid, "cat"), "the program runs")
-            folder = f"/proc/{program.pid}/fd"
-            opened = [os.readlink(f"{folder}/{number}") for number in os.listdir(folder)]
+            opened = open_descriptors(program.pid).values()
         finally:
             program.stdin.close()
             program.wait()
@@ -524,7 +522,7 @@ class TestStandAside:
         def fail(*_):
             raise OSError(5, "Input/output error")
 
-        monkeypatch.setattr(_posix, "record_wait", fail)
+        monkeypatch.setattr(_posix, "span_wait", fail)
         with pytest.raises(LockPathError):
             claim.block()
 

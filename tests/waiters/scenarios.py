@@ -1,7 +1,8 @@
-"""Run as: scenarios.py SCENARIO KIND PLACE LOCK_DIR.  Exits with 0 if the scenario held.
+"""Run as: scenarios.py SCENARIO KIND PLACE MODE LOCK_DIR.  Exits with 0 if the scenario held.
 
 PLACE says where the waiters meet the holder: "inside", in the queue of the process;
-"outside", at the lock file; "in-order", there too, with tickets of the queue file.
+"outside", at the lock file; "in-order", there too, with tickets of the queue file.  MODE says
+what waits: "exclusive"; "readers", for a writer; "slots", for two slots that are both in use.
 """
 
 import os
@@ -9,7 +10,8 @@ import sys
 
 import kinds
 
-SCENARIO, KIND, PLACE, LOCK_DIR = sys.argv[1:]
+SCENARIO, KIND, PLACE, MODE, LOCK_DIR = sys.argv[1:]
+SLOTS = 2 if MODE == "slots" else 1
 kind = kinds.make(KIND)
 
 import lockutils  # noqa: E402
@@ -19,14 +21,38 @@ from lockutils import waiting  # noqa: E402
 elsewhere = None if PLACE == "inside" else lockutils.Semaphores()
 
 
-def handle(**options):
+def handle(shared=MODE == "readers", **options):
     return lockutils.lock(
-        "it", external=PLACE != "inside", lock_path=LOCK_DIR, fair=PLACE == "in-order", **options
+        "it",
+        external=PLACE != "inside",
+        lock_path=LOCK_DIR,
+        fair=PLACE == "in-order",
+        shared=shared,
+        slots=SLOTS,
+        **options,
     )
 
 
-def holder():
-    return handle(semaphores=elsewhere)
+class Holder:
+    """Has all of the lock, whatever of it a waiter asks for."""
+
+    def __init__(self):
+        self._handles = [handle(shared=False, semaphores=elsewhere) for _ in range(SLOTS)]
+
+    def acquire(self, blocking=True):
+        for position, one in enumerate(self._handles):
+            if not one.acquire(blocking):
+                for taken in self._handles[:position]:
+                    taken.release()
+                return False
+        return True
+
+    def release(self):
+        for one in self._handles:
+            one.release()
+
+
+holder = Holder
 
 
 def in_line():
@@ -78,6 +104,36 @@ async def served_in_order(kind):
         await kind.until(lambda: waiter.state == kinds.IN)  # noqa: B023
         assert all(later.state is None for later in waiters[position + 1 :])
         await finish(waiter)
+    assert is_free()
+
+
+async def come_in_together(kind):
+    """As many as may hold at a time do; who comes later and asks for all of it waits for them."""
+    held = holder()
+    held.acquire()
+    waiters = await started(20)
+    (writer,) = await started(1, shared=False)
+    (late,) = await started(1)
+    held.release()
+    room = 20 if MODE == "readers" else SLOTS
+    while waiters:
+        inside = waiters[:room]
+        for waiter in inside:
+            await kind.until(lambda: waiter.state == kinds.IN)  # noqa: B023
+        assert not any(waiter.state for waiter in [*waiters[room:], writer, late])
+        await finish(inside[0])
+        waiters.remove(inside[0])
+        if MODE == "readers":
+            room -= 1
+            for _ in range(3):
+                await kind.pause()
+            assert not late.state
+            assert not writer.state or not waiters
+        elif len(waiters) < SLOTS:
+            break
+    for waiter in [*waiters, writer]:
+        await finish(waiter)
+    await finish(late)
     assert is_free()
 
 

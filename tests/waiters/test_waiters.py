@@ -26,12 +26,32 @@ CASES = [(scenario, kind) for scenario in EVERYWHERE for kind in kinds.NAMES]
 CASES += [(scenario, kind) for scenario in CANCELLATIONS for kind in kinds.NAMES[1:]]
 
 
+# where others in the queue hold, too
+TOGETHER = [("come_in_together", kind) for kind in kinds.NAMES]
+TOGETHER += [
+    (scenario, kind)
+    for scenario, kind in CASES
+    if scenario.endswith(("_while_handed_over", "_helpers", "_again"))
+]
+
+
 @pytest.mark.parametrize("place", ["inside", "outside", "in-order"])
 @pytest.mark.parametrize(("scenario", "kind"), CASES)
 def test_scenario(scenario, kind, place, tmp_path):
-    command = [sys.executable, "-W", "ignore", HERE / "scenarios.py", scenario, kind, place]
+    run(scenario, kind, place, "exclusive", tmp_path)
+
+
+@pytest.mark.parametrize("mode", ["readers", "slots"])
+@pytest.mark.parametrize("place", ["inside", "outside"])
+@pytest.mark.parametrize(("scenario", "kind"), TOGETHER)
+def test_scenario_of_several_holders(scenario, kind, place, mode, tmp_path):
+    run(scenario, kind, place, mode, tmp_path)
+
+
+def run(*words):
+    *words, tmp_path = words
     done = subprocess.run(
-        [*command, tmp_path / "locks"],
+        [sys.executable, "-W", "ignore", HERE / "scenarios.py", *words, tmp_path / "locks"],
         env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
