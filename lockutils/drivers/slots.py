@@ -35,6 +35,7 @@ class SlotClaim(JointClaim):
         super().__init__(key, directory, fair)
         self._slots = slots
         self._declaration = _posix.span(_posix.READ, DECLARED + slots, 1)
+        self._declared_by_others = _posix.span(_posix.WRITE, DECLARED + slots, 1)
         self._others = (
             _posix.span(_posix.WRITE, DECLARED, slots),
             _posix.span(_posix.WRITE, DECLARED + slots + 1, 0),
@@ -53,28 +54,33 @@ class SlotClaim(JointClaim):
         self._bell.ring()
 
     def _try_both(self, descriptor: int) -> bool:
-        kinds = self._kinds
+        flock = self._has_flock()
         try:
-            if kinds.flock and not _posix.flock_try(descriptor, self._way):
+            if flock and not _posix.flock_try(descriptor, self._way):
                 return False
             if self._take_slot(descriptor):
                 return True
+            alone = _posix.span_in_use(descriptor, self._declared_by_others) is None
         except OSError as error:
-            if not _posix.unsupported(error) or not self._learn_kinds():
+            if not _posix.unsupported(error):
                 raise
+            if not self._learn_kinds():
+                problem = "Slots need record locks, which are not to be had"
+                raise OSError(errno.EOPNOTSUPP, problem) from error
             return self._try_both(descriptor)
         _posix.record_unlock(descriptor)
-        if kinds.flock:
-            found = _posix.span_in_use(descriptor, _posix.WHOLE)
+        if flock:
             _posix.flock_unlock(descriptor)
-            # a lock on all of the file: perhaps it was our own flock that we ran into
-            if found is not None and found[:2] == (0, _posix.END) and self._learn_kinds():
+            # No slot for us, but nobody has one: was it our own flock that we ran into?
+            if alone and self._learn_kinds():
                 return self._try_both(descriptor)
         return False
 
+    def _has_flock(self) -> bool:
+        """Whether to take the flock, too: not where the two are one, since slots need the other."""
+        return self._kinds.flock and self._kinds.record
+
     def _take_slot(self, descriptor: int) -> bool:
-        if not self._kinds.record:
-            raise OSError(errno.EOPNOTSUPP, "Slots need record locks, which are not to be had")
         if not self._writable:
             raise OSError(errno.EACCES, "File cannot be written to, which slots need")
         if not _posix.span_try(descriptor, self._declaration):
@@ -99,7 +105,7 @@ class SlotClaim(JointClaim):
 
     def _wait_for_both(self, descriptor: int) -> bool:
         """Take a slot, or wait until it may be possible: then ``False``."""
-        if self._kinds.flock and not _posix.flock_try(descriptor, self._way):
+        if self._has_flock() and not _posix.flock_try(descriptor, self._way):
             self._check_not_exclusive()
             _posix.flock_wait(descriptor, self._way)
         if self._try_both(descriptor):

@@ -13,6 +13,8 @@ from lock_peers import Background, until_waited_for  # noqa: E402
 from lockutils.directory import Directory  # noqa: E402
 from lockutils.drivers import _posix, families  # noqa: E402
 from lockutils.drivers.file import FileClaim  # noqa: E402
+from lockutils.drivers.shared import SharedClaim  # noqa: E402
+from lockutils.drivers.slots import SlotClaim  # noqa: E402
 from lockutils.errors import LockPathError  # noqa: E402
 
 if _posix._SETLK is None:
@@ -36,14 +38,17 @@ class OneLockForBoth:
         if not operation & fcntl.LOCK_UN:
             with second_open_of(descriptor) as other:
                 at_once = operation & fcntl.LOCK_NB
-                real_fcntl(other, SETLK if at_once else SETLKW, _posix.WHOLE)
+                what = _posix.WHOLE_SHARED if operation & fcntl.LOCK_SH else _posix.WHOLE
+                real_fcntl(other, SETLK if at_once else SETLKW, what)
         real_flock(descriptor, operation)
 
     def fcntl(self, descriptor, command, lock):
-        if lock != _posix._UNLOCK:
+        kind = _posix._struct_flock.unpack(lock)[0]
+        if kind != _posix.UNLOCK and command in (SETLK, SETLKW):
+            way = fcntl.LOCK_SH if kind == _posix.READ else fcntl.LOCK_EX
             with second_open_of(descriptor) as other:
-                real_flock(other, fcntl.LOCK_EX | (fcntl.LOCK_NB if command == SETLK else 0))
-        real_fcntl(descriptor, command, lock)
+                real_flock(other, way | (fcntl.LOCK_NB if command == SETLK else 0))
+        return real_fcntl(descriptor, command, lock)
 
 
 @contextlib.contextmanager
@@ -98,8 +103,8 @@ def no_flock(monkeypatch):
 def new_claim(tmp_path):
     claims = []
 
-    def new_claim(key="key"):
-        claims.append(FileClaim(key, Directory(os.fsencode(tmp_path))))
+    def new_claim(key="key", kind=FileClaim, *slots):
+        claims.append(kind(key, Directory(os.fsencode(tmp_path)), False, *slots))
         return claims[-1]
 
     yield new_claim
@@ -124,6 +129,37 @@ class TestAnyFileSystem:
         first.release()
         assert second.try_acquire()
         assert not first.try_acquire()
+
+    def test_readers_share_and_exclude_writers(self, new_claim):
+        one, other, writer = (
+            new_claim("key", SharedClaim),
+            new_claim("key", SharedClaim),
+            new_claim(),
+        )
+
+        assert one.try_acquire()
+        assert other.try_acquire()
+        assert not writer.try_acquire()
+        one.release()
+        other.release()
+        assert writer.try_acquire()
+        assert not one.try_acquire()
+        waiting = Background(one.block)
+        until_waited_for(writer.resource)
+        writer.release()
+        assert waiting.result()
+
+    def test_slots_need_record_locks(self, new_claim, system):
+        claims = [new_claim("key", SlotClaim, 2) for _ in range(3)]
+        if system in (no_record_lock, no_record_lock_in_this_python):
+            with pytest.raises(LockPathError):
+                claims[0].try_acquire()
+            return
+        assert claims[0].try_acquire()
+        assert claims[1].try_acquire()
+        assert not claims[2].try_acquire()
+        claims[0].release()
+        assert claims[2].try_acquire()
 
     def test_a_wait_ends_with_the_release(self, new_claim):
         holder, waiter = new_claim(), new_claim()
@@ -253,8 +289,11 @@ def test_a_foreign_record_lock_is_no_reason_to_give_up_a_kind(probes, new_claim,
                 lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def test_a_file_that_can_only_be_read_needs_flock(probes, monkeypatch, new_claim, tmp_path):
-    """A read lock alone would let in every other reader."""
+@pytest.mark.parametrize(("kind", "most"), [(FileClaim, 1), (SharedClaim, 2)])
+def test_a_file_that_can_only_be_read_needs_flock(
+    kind, most, probes, monkeypatch, new_claim, tmp_path
+):
+    """A read lock alone lets in every other reader, which is right for readers alone."""
 
     def open_to_read(path, flags, *mode):
         if flags & os.O_RDWR:
@@ -267,8 +306,9 @@ def test_a_file_that_can_only_be_read_needs_flock(probes, monkeypatch, new_claim
     holders = 0
     for _ in range(2):
         try:
-            holders += new_claim().try_acquire()
+            holders += new_claim("key", kind).try_acquire()
         except LockPathError:
             pass
 
-    assert holders <= 1
+    assert holders <= most
+    assert kind is FileClaim or holders == most
