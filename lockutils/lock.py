@@ -22,7 +22,7 @@ def lock(
     lock_file_prefix: str | None = None,
     external: bool = False,
     lock_path: StrPath | None = None,
-    do_log: bool = True,
+    do_log: bool | str = True,
     semaphores: Semaphores | None = None,
     delay: float = 0.01,
     fair: bool = False,
@@ -40,7 +40,8 @@ def lock(
     :param external: exclude also every process of this host that shares the lock directory
     :param lock_path: the lock directory, created where it is missing; by default that of
         :func:`get_lock_path`
-    :param do_log: log at debug level when the lock is acquired and released
+    :param do_log: log at debug level when the lock is asked for, acquired and released; a string
+        is put into the lines as the name of who does so
     :param semaphores: where the in-process locks are; by default one place for all
     :param delay: accepted as oslo.concurrency has it; nothing here polls
     :param fair: serve the waiters of all processes strictly in the order they came, also a
