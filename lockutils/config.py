@@ -90,12 +90,13 @@ def configured_path(conf: Any) -> str | None:
     path: str | None = conf[_GROUP].lock_path
     if not path:
         return None
-    get_location = getattr(conf, "get_location", None)
-    if get_location is None:  # before oslo.config 5.3
-        return None if path == os.environ.get(_OSLOS) else path
-    location = get_location("lock_path", _GROUP)
-    is_default = location is not None and location.location.name == "opt_default"
-    return None if is_default else path
+    location = conf.get_location("lock_path", _GROUP)
+    where = None if location is None else location.location
+    if where is not None and where.is_user_controlled:
+        return path
+    # An override that was taken back leaves its location behind, so the value is looked at, too.
+    by_default = where is not None and where.name == "opt_default"
+    return None if by_default or path == os.environ.get(_OSLOS) else path
 
 
 def process_locking() -> bool:

@@ -166,9 +166,9 @@ def opens(pid, path):
     return False
 
 
-def is_free(name, **options):
+def is_free(name, *args, **options):
     """Whether the lock can be had at the moment."""
-    lock = lockutils.lock(name, **options)
+    lock = lockutils.lock(name, *args, **options)
     if not lock.acquire(blocking=False):
         return False
     lock.release()
