@@ -11,6 +11,15 @@ import pytest
 MAIN = "from lockutils.cli.wrapper import main; main()"
 # where there is no sigwaitinfo
 PORTABLE = f"import signal; del signal.sigwaitinfo; {MAIN}"
+INTERRUPTED = """
+import signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+print("runs", flush=True)
+signal.sigwait({signal.SIGINT})
+print("took", flush=True)
+sys.stdin.readline()
+sys.exit(5)
+"""
 TELL = 'echo "$LOCKUTILS_LOCK_PATH $OSLO_LOCK_PATH"'
 
 either = pytest.mark.parametrize("main", [MAIN, PORTABLE], ids=["signals", "portable"])
@@ -80,13 +89,10 @@ def test_a_signal_reaches_the_command_and_leaves_no_directory(cli, directories, 
 @either
 def test_ctrl_c_leaves_no_directory(cli, directories, main):
     """The command may take it, and end in its own time."""
-    command = (
-        "trap 'echo took; read -r line; exit 5' INT; echo runs; while :; do read -r line; done"
-    )
-    process = cli.start(cli.words("sh", "-c", command, main=main), start_new_session=True)
+    words = cli.words(sys.executable, "-c", INTERRUPTED, main=main)
+    process = cli.start(words, start_new_session=True)
     assert process.hear() == "runs"
     os.killpg(process.pid, signal.SIGINT)
-    process.tell()
     assert process.hear() == "took"
     assert len(directories()) == 1
     process.tell()
