@@ -44,6 +44,10 @@ def wrap(command: list[str]) -> int:
         mask: Set[int] | None = Signals().mask
     else:
         mask = None
+        # The command gets a Ctrl-C, too, and says what comes of it.  Not ignored: the command
+        # would inherit that.
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, lambda number, frame: None)
     try:
         directory = tempfile.mkdtemp(prefix="lockutils-")
     except OSError as error:
@@ -68,13 +72,8 @@ def _run(command: list[str], mask: Set[int] | None) -> int:
     from lockutils.cli.report import CANNOT_RUN, NOT_FOUND
 
     try:
-        with subprocess.Popen(command) as process:
-            while True:
-                try:
-                    code = process.wait()
-                    return code if code >= 0 else 128 - code
-                except KeyboardInterrupt:
-                    pass  # the command has got it, too, and says what comes of it
+        code = subprocess.call(command)
     except OSError as error:
         say(f"cannot run {command[0]!r}: {error.strerror}")
         return NOT_FOUND if isinstance(error, FileNotFoundError) else CANNOT_RUN
+    return code if code >= 0 else 128 - code
