@@ -14,7 +14,7 @@ import types
 import unittest
 import warnings
 
-import oslo_concurrency.tests  # patches the interpreter, where $TEST_EVENTLET asks for it
+import oslo_concurrency.tests  # noqa: F401  patches, where $TEST_EVENTLET says so
 
 warnings.simplefilter("ignore")
 

@@ -34,7 +34,7 @@ DIFFERENT = {
 }
 
 
-def tests_of(module):
+def names_in(module):
     tree = ast.parse((OSLO / "tests" / "unit" / f"{module}.py").read_text())
     return [
         f"{case.name}.{test.name}"
@@ -45,7 +45,7 @@ def tests_of(module):
     ]
 
 
-ALL = [(module, test) for module in MODULES for test in tests_of(module)]
+ALL = [(module, test) for module in MODULES for test in names_in(module)]
 
 
 @pytest.fixture(scope="session")
