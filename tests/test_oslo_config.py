@@ -79,6 +79,22 @@ print(path())
     assert printed.split() == ["/environment", "/later", "/ours"]
 
 
+@registered
+def test_a_file_that_says_the_same_as_the_variable_is_not_only_a_default(by, tmp_path):
+    (tmp_path / "conf").write_text("[oslo_concurrency]\nlock_path = /environment\n")
+    printed = run_python(
+        START
+        + by
+        + """
+os.environ["LOCKUTILS_LOCK_PATH"] = "/ours"
+CONF(["--config-file", sys.argv[1] + "/conf"])
+print(path())
+""",
+        str(tmp_path),
+    )
+    assert printed.split() == ["/environment"]
+
+
 def test_what_oslo_concurrency_was_told_as_default_is_not_only_a_default():
     assert run_python(START + THEIRS + "theirs.set_defaults('/told'); print(path())") == "/told\n"
 
