@@ -109,3 +109,17 @@ print(ours.get_lock_path())
     refused, path = printed.split()
     assert refused == "refused"
     assert path.endswith(f"lockutils-{os.geteuid()}")
+
+
+def test_locks_of_both_in_one_process_do_not_exclude_each_other(tmp_path):
+    printed = run_python(
+        START
+        + """
+with theirs.lock("name"):
+    print(is_free(ours, "name"))
+with theirs.lock("name", external=True, lock_path=sys.argv[1]):
+    print(is_free(ours, "name", external=True, lock_path=sys.argv[1]))
+""",
+        str(tmp_path),
+    )
+    assert printed.split() == ["True", "True"]
