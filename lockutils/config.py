@@ -44,7 +44,7 @@ def set_defaults(lock_path: StrPath | None) -> None:
     _set_path = None if lock_path is None else check_path(lock_path, "lock_path")
 
 
-def set_path() -> str | None:
+def setting() -> str | None:
     """Return what :func:`set_defaults` was told last, as an absolute path."""
     return _set_path
 

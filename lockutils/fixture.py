@@ -43,7 +43,7 @@ class ExternalLockFixture(fixtures.Fixture):  # type: ignore[misc]
 
     def _setUp(self) -> None:
         self.path: str = self.useFixture(fixtures.TempDir()).path
-        self.addCleanup(lockutils.set_defaults, config.set_path())
+        self.addCleanup(lockutils.set_defaults, config.setting())
         lockutils.set_defaults(self.path)
         # what is set there comes before our own setting
         conf = config.global_conf()

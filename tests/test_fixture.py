@@ -14,7 +14,7 @@ from lockutils.fixture import ExternalLockFixture, LockFixture
 @pytest.fixture
 def setting(tmp_path):
     """A lock directory that was set before."""
-    before = config.set_path()
+    before = config.setting()
     lockutils.set_defaults(tmp_path)
     yield tmp_path
     lockutils.set_defaults(before)
@@ -60,7 +60,7 @@ def test_nothing_set_before_is_nothing_set_afterwards(setting):
     lockutils.set_defaults(None)
     with ExternalLockFixture():
         pass
-    assert config.set_path() is None
+    assert config.setting() is None
 
 
 def test_the_directory_holds_for_oslos_configuration_too():
