@@ -20,37 +20,83 @@ from lockutils.lock import lock
 from lockutils.lock_by_key import LockByKey, Semaphores
 from lockutils.synchronized import synchronized
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lockutils import debug as debug
+    from lockutils import fixture as fixture
+    from lockutils.cli.wrapper import main
+    from lockutils.interprocess import InterProcessLock, external_lock
+    from lockutils.oslo import (
+        internal_lock,
+        lock_with_prefix,
+        remove_external_lock_file,
+        remove_external_lock_file_with_prefix,
+        synchronized_with_prefix,
+    )
+    from lockutils.reader_writer import FairLocks, ReaderWriterLock, internal_fair_lock
+
 __all__ = [
     "AcquireLockFailedException",
     "DeadlockError",
+    "FairLocks",
     "Holder",
+    "InterProcessLock",
     "Lock",
     "LockByKey",
     "LockGroup",
     "LockPathError",
     "LockTimeout",
+    "ReaderWriterLock",
     "Semaphores",
     "SlotsMismatchError",
+    "external_lock",
     "get_lock_path",
     "held",
+    "internal_fair_lock",
+    "internal_lock",
     "lock",
     "lock_all",
+    "lock_with_prefix",
+    "main",
+    "remove_external_lock_file",
+    "remove_external_lock_file_with_prefix",
     "set_defaults",
     "synchronized",
+    "synchronized_with_prefix",
 ]
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from lockutils import debug as debug
-else:
+#: what is imported when somebody asks for it, and where it is
+_LATER = {
+    "FairLocks": "reader_writer",
+    "InterProcessLock": "interprocess",
+    "ReaderWriterLock": "reader_writer",
+    "external_lock": "interprocess",
+    "internal_fair_lock": "reader_writer",
+    "internal_lock": "oslo",
+    "lock_with_prefix": "oslo",
+    "main": "cli.wrapper",
+    "remove_external_lock_file": "oslo",
+    "remove_external_lock_file_with_prefix": "oslo",
+    "synchronized_with_prefix": "oslo",
+}
+_MODULES_LATER = ("debug", "fixture")
+
+if not TYPE_CHECKING:  # to a type checker, every name would be right
 
     def __getattr__(name):
-        """Import what few programs use, when they use it."""
-        if name == "debug":
-            import lockutils.debug
+        if name not in _LATER and name not in _MODULES_LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import importlib
 
-            return lockutils.debug
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = importlib.import_module(f"lockutils.{_LATER.get(name, name)}")
+        if name in _LATER:
+            found = getattr(found, name)
+        globals()[name] = found
+        return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_MODULES_LATER})
 
 
 if _environ.get("LOCKUTILS_WATCH_ORDER") == "1":

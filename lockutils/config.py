@@ -1,15 +1,20 @@
-"""Where the lock files are: argument, setting, environment, default; asked at each call."""
+"""Where the lock files are: argument, setting, environment, default; asked at each call.
+
+Where the program has oslo.config loaded, and ``[oslo_concurrency]`` is registered there, what
+that says counts as oslo.concurrency has it.  It is looked up in ``sys.modules``, never imported.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
 
 from lockutils.directory import DefaultDirectory, Directory, default_parent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeAlias
+    from typing import Any, TypeAlias
 
     StrPath: TypeAlias = str | os.PathLike[str]
 
@@ -17,6 +22,9 @@ _OURS = "LOCKUTILS_LOCK_PATH"
 _OSLOS = "OSLO_LOCK_PATH"
 # as os.environ keeps them inside
 _OURS_RAW, _OSLOS_RAW = map(os.environ.encodekey, (_OURS, _OSLOS))
+
+_GROUP = "oslo_concurrency"
+_modules = sys.modules
 
 _user_id: Callable[[], int] = getattr(os, "geteuid", lambda: 0)  # Windows has no such call
 
@@ -36,14 +44,70 @@ def set_defaults(lock_path: StrPath | None) -> None:
     _set_path = None if lock_path is None else check_path(lock_path, "lock_path")
 
 
-def get_lock_path() -> str:
+def setting() -> str | None:
+    """Return what :func:`set_defaults` was told last, as an absolute path."""
+    return _set_path
+
+
+def get_lock_path(conf: Any = None) -> str:
     """Return the directory of the lock files, as an absolute path.
 
-    The first of: :func:`set_defaults`, ``$LOCKUTILS_LOCK_PATH``, ``$OSLO_LOCK_PATH``, and a
-    directory of the user's own that does not depend on the environment.  It need not exist
-    yet.
+    The first of: ``[oslo_concurrency] lock_path`` where oslo.config is in use,
+    :func:`set_defaults`, ``$LOCKUTILS_LOCK_PATH``, ``$OSLO_LOCK_PATH``, and a directory of the
+    user's own that does not depend on the environment.  It need not exist yet.
+
+    :param conf: an ``oslo_config.cfg.ConfigOpts`` to ask in place of the global one; it is given
+        the options of :mod:`lockutils.opts` if it has none of that name
     """
+    if conf is not None:
+        from lockutils.opts import register_opts
+
+        register_opts(conf)
+        path = configured_path(conf)
+        if path is not None:
+            return check_path(path, "[oslo_concurrency] lock_path")
     return os.fsdecode(lock_directory(None).path)
+
+
+def global_conf() -> Any:
+    """Return the ``CONF`` of oslo.config; ``None`` where nobody has loaded it."""
+    # absent while another thread is importing it
+    return getattr(_modules.get("oslo_config.cfg"), "CONF", None)
+
+
+def is_registered(conf: Any, option: str) -> bool:
+    """Whether ``conf`` has this option of ``[oslo_concurrency]``."""
+    return conf is not None and _GROUP in conf and option in conf[_GROUP]
+
+
+def configured_path(conf: Any) -> str | None:
+    """Return the ``lock_path`` that somebody gave ``conf``: in a file, or by a call.
+
+    ``None`` for the default of the option, which is what the environment says anyway.
+    """
+    if not is_registered(conf, "lock_path"):
+        return None
+    path: str | None = conf[_GROUP].lock_path
+    if not path:
+        return None
+    location = conf.get_location("lock_path", _GROUP)
+    where = None if location is None else location.location
+    if where is not None and where.is_user_controlled:
+        return path
+    # An override that was taken back leaves its location behind, so the value is looked at, too.
+    by_default = where is not None and where.name == "opt_default"
+    return None if by_default or path == os.environ.get(_OSLOS) else path
+
+
+def process_locking() -> bool:
+    """Whether external locks are what they are, by ``[oslo_concurrency]``.
+
+    ``False`` if ``disable_process_locking`` is set there: they are of this process alone.
+    """
+    conf = global_conf()
+    if not is_registered(conf, "disable_process_locking"):
+        return True
+    return not conf[_GROUP].disable_process_locking
 
 
 def check_path(path: StrPath, source: str) -> str:
@@ -70,6 +134,10 @@ def lock_directory(lock_path: StrPath | None) -> Directory:
         # looked up here, too, to spare the call
         known = _directories.get(lock_path) if type(lock_path) is str else None
         return known or _directory(lock_path, "lock_path")
+    if "oslo_config.cfg" in _modules:
+        path = configured_path(global_conf())
+        if path is not None:
+            return _directory(path, "[oslo_concurrency] lock_path")
     if _set_path is not None:
         return _directory(_set_path, "lock_path")
     environment = os.environ

@@ -25,7 +25,7 @@ def lock_all(
     lock_file_prefix: str | None = None,
     external: bool = False,
     lock_path: StrPath | None = None,
-    do_log: bool = True,
+    do_log: bool | str = True,
     semaphores: Semaphores | None = None,
     delay: float = 0.01,
     fair: bool = False,

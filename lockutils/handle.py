@@ -63,7 +63,7 @@ class Lock:
         queue: TurnQueue,
         directory: Directory | None = None,
         limit: float | None = None,
-        do_log: bool = True,
+        do_log: bool | str = True,
         fair: bool = False,
     ) -> None:
         #: the name as it was asked for
@@ -74,6 +74,7 @@ class Lock:
         self._directory = directory
         #: how long to wait, in seconds: 0 tries once, None waits for ever
         self._limit = limit
+        #: whether to log; a string says on whose behalf
         self._do_log = do_log
         #: whether waiters of all processes are served in strict order
         self._fair = fair
@@ -138,7 +139,7 @@ class Lock:
         self._hold = self._turn = None
         next(hold, None)
         if turn.since:
-            log.debug("Released lock %r :: held %.3fs", self.name, monotonic() - turn.since)
+            log.released(self.name, self._do_log, monotonic() - turn.since)
 
     async def __aenter__(self) -> Lock:
         start = monotonic() if self._limit else 0.0
@@ -175,13 +176,15 @@ class Lock:
     # --- the steps
 
     def _acquire(self, limit: float | None) -> bool:
+        if logs := self._do_log and log.enabled():
+            log.acquiring(self.name, self._do_log)
         turn = self._new_turn()
         hold = self._take(self._queue, turn)
         try:
             next(hold)
             if self._try(turn, limit) or run(self._wait(turn, limit, by_task=False)):
                 self._turn, self._hold = turn, hold
-                if self._do_log and log.enabled():
+                if logs:
                     self._log_acquired(turn)
                 return True
             next(hold, None)
@@ -192,13 +195,15 @@ class Lock:
 
     async def _acquire_in_task(self, limit: float | None) -> bool:
         await task_checkpoint()
+        if logs := self._do_log and log.enabled():
+            log.acquiring(self.name, self._do_log)
         turn = self._new_turn()
         hold = self._take(self._queue, turn)
         try:
             next(hold)
             if self._try(turn, limit) or await self._wait(turn, limit, by_task=True):
                 self._turn, self._hold = turn, hold
-                if self._do_log and log.enabled():
+                if logs:
                     self._log_acquired(turn)
                 return True
             next(hold, None)
@@ -209,7 +214,7 @@ class Lock:
 
     def _log_acquired(self, turn: Turn) -> None:
         turn.since = monotonic()
-        log.debug("Acquired lock %r :: waited %.3fs", self.name, turn.waited)
+        log.acquired(self.name, self._do_log, turn.waited)
 
     def _undo(self, hold: Generator[None, None, None]) -> None:
         if self._hold is hold:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from lockutils import config
 from lockutils.deadline import limit_of
 from lockutils.handle import Lock
@@ -15,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lockutils.config import StrPath
 
+_modules = sys.modules
 _default_registry: Registry[TurnQueue] = Registry(TurnQueue)
 _default_registry.of_names = True
 
@@ -24,7 +27,7 @@ def lock(
     lock_file_prefix: str | None = None,
     external: bool = False,
     lock_path: StrPath | None = None,
-    do_log: bool = True,
+    do_log: bool | str = True,
     semaphores: Semaphores | None = None,
     delay: float = 0.01,
     fair: bool = False,
@@ -42,10 +45,12 @@ def lock(
 
     :param name: any string
     :param lock_file_prefix: put before the name, with a dash between
-    :param external: exclude also every process of this host that shares the lock directory
+    :param external: exclude also every process of this host that shares the lock directory;
+        not if oslo.config is in use, and says ``[oslo_concurrency] disable_process_locking``
     :param lock_path: the lock directory, created where it is missing; by default that of
         :func:`get_lock_path`
-    :param do_log: log at debug level when the lock is acquired and released
+    :param do_log: log at debug level when the lock is asked for, acquired and released; a string
+        is put into the lines as the name of who does so
     :param semaphores: where the in-process locks are; by default one place for all
     :param delay: accepted as oslo.concurrency has it; nothing here polls
     :param fair: serve the waiters of all processes strictly in the order they came, also a
@@ -72,7 +77,9 @@ def lock(
     plain = lock_file_prefix is None and type(name) is str  # here, to spare it the call
     key = name if plain else key_of(name, lock_file_prefix)
     limit = None if blocking and timeout is None else limit_of(blocking, timeout)
-    directory = config.lock_directory(lock_path) if external else None
+    directory = None
+    if external and ("oslo_config.cfg" not in _modules or config.process_locking()):
+        directory = config.lock_directory(lock_path)
     if semaphores is None:
         registry = _default_registry
     elif isinstance(semaphores, Semaphores):

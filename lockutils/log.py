@@ -28,7 +28,24 @@ def enabled() -> bool:
     return _logger is not None and _logger.isEnabledFor(_DEBUG)
 
 
-def debug(message: str, name: str, seconds: float) -> None:
-    """Log a line about the lock ``name``; quoted, since a name may contain line breaks."""
+def acquiring(name: str, by: bool | str) -> None:
+    """Log a line about the lock ``name``, quoted, since a name may contain line breaks.
+
+    :param by: the function on whose behalf, if a string
+    """
+    _debug("Acquiring lock %r", by, name)
+
+
+def acquired(name: str, by: bool | str, waited: float) -> None:
+    _debug("Acquired lock %r", by, name, " :: waited %.3fs", waited)
+
+
+def released(name: str, by: bool | str, held: float) -> None:
+    _debug("Released lock %r", by, name, " :: held %.3fs", held)
+
+
+def _debug(what: str, by: bool | str, name: str, how_long: str = "", *seconds: float) -> None:
     assert _logger is not None
-    _logger.debug(message, name, seconds)
+    whose, names = (" by %r", (name, by)) if isinstance(by, str) else ("", (name,))
+    message = what + whose + how_long
+    _logger.debug(message, *names, *seconds)

@@ -61,7 +61,7 @@ class SharingLock(Lock):
         queue: TurnQueue,
         directory: Directory | None,
         limit: float | None,
-        do_log: bool,
+        do_log: bool | str,
         fair: bool,
         mode: Mode,
     ) -> None:
@@ -159,7 +159,7 @@ class _Hold(Lock):
         queue: TurnQueue,
         directory: Directory | None,
         limit: float | None,
-        do_log: bool,
+        do_log: bool | str,
         fair: bool,
         mode: Mode,
     ) -> None:

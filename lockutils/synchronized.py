@@ -80,6 +80,7 @@ def synchronized(
             return type(function)(decorate(function.__func__))
         if not callable(function):
             raise TypeError(f"synchronized() wraps a callable, not {function!r}")
+        by = _name(function)
 
         def lock_named(actual: Any) -> Lock | LockGroup:
             return take(
@@ -87,7 +88,7 @@ def synchronized(
                 lock_file_prefix,
                 external,
                 lock_path,
-                True,
+                by,
                 semaphores,
                 delay,
                 fair,
@@ -181,6 +182,14 @@ def _wrap(function: Callable[..., Any], lock_of_call: LockOfCall) -> Callable[..
             return function(*args, **kwargs)
 
     return run
+
+
+def _name(function: Any) -> str:
+    """What the log lines call it: with its module, whatever kind of callable it is."""
+    if not hasattr(function, "__qualname__"):  # an object, or functools.partial
+        function = type(function)
+    module = getattr(function, "__module__", None)  # a method of a built-in type has none
+    return f"{module}.{function.__qualname__}" if module else str(function.__qualname__)
 
 
 def _flags(function: Any) -> int:

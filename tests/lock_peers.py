@@ -154,6 +154,27 @@ def sleeps_for_a_lock(pid):
     return any("lock_inode" in place or "setlk" in place for place in places)
 
 
+def opens(pid, path):
+    """Whether the process has this file open."""
+    directory = f"/proc/{pid}/fd"
+    for number in os.listdir(directory):
+        try:
+            if os.readlink(f"{directory}/{number}") == str(path):
+                return True
+        except FileNotFoundError:
+            pass
+    return False
+
+
+def is_free(name, *args, **options):
+    """Whether the lock can be had at the moment."""
+    lock = lockutils.lock(name, *args, **options)
+    if not lock.acquire(blocking=False):
+        return False
+    lock.release()
+    return True
+
+
 def until_waited_for(path, *kinds):
     """Return when somebody sleeps for a lock on this file, of one of ``kinds`` if any."""
     until(

@@ -19,8 +19,6 @@ from lockutils.errors import LockPathError, SlotsMismatchError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Hashable
-
     from lockutils.directory import Directory
     from lockutils.holder import Holder
 
@@ -56,7 +54,7 @@ class FileClaim:
         self._cell: list[int] = []
 
     @property
-    def resource(self) -> Hashable:
+    def resource(self) -> bytes:
         return self._place.path
 
     # --- without waiting

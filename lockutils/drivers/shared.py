@@ -15,8 +15,6 @@ from lockutils.drivers.file import FileClaim, this_process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Hashable
-
     from lockutils.drivers.families import Families
 
 #: seconds to give to writers that wait in the order of the kernel, each time they have not
@@ -31,8 +29,9 @@ class JointClaim(FileClaim):
     _way = _posix.SHARED
 
     @property
-    def resource(self) -> Hashable:
-        return self._place.path, self._way, self._slots
+    def resource(self) -> bytes:
+        # not what an exclusive claim waits for; no path has a NUL in it
+        return b"%b\0%d" % (self._place.path, self._slots)
 
     def try_acquire(self, passing: bool = False) -> bool:
         post = self._post

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import threading
 
 import pytest
 
@@ -16,6 +17,7 @@ from lockutils.drivers.file import FileClaim  # noqa: E402
 from lockutils.drivers.shared import SharedClaim  # noqa: E402
 from lockutils.drivers.slots import SlotClaim  # noqa: E402
 from lockutils.errors import LockPathError  # noqa: E402
+from lockutils.interprocess import InterProcessLock  # noqa: E402
 
 if _posix._SETLK is None:
     pytest.skip("no open file description locks on this platform", allow_module_level=True)
@@ -161,6 +163,18 @@ class TestAnyFileSystem:
         claims[0].release()
         assert claims[2].try_acquire()
 
+    def test_an_interprocess_lock_and_a_claim_exclude_each_other(self, new_claim, tmp_path):
+        lock, claim = InterProcessLock(tmp_path / "key"), new_claim()
+
+        for _ in range(2):
+            assert lock.acquire(blocking=False)
+            assert not claim.try_acquire()
+            assert not InterProcessLock(tmp_path / "key").acquire(blocking=False)
+            lock.release()
+            assert claim.try_acquire()
+            assert not lock.acquire(blocking=False)
+            claim.release()
+
     def test_a_wait_ends_with_the_release(self, new_claim):
         holder, waiter = new_claim(), new_claim()
         assert holder.try_acquire()
@@ -228,7 +242,9 @@ class TestAnyFileSystem:
 
 
 @pytest.mark.parametrize("error_number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
-def test_no_lock_at_all_is_an_error_each_time(probes, monkeypatch, new_claim, error_number):
+def test_no_lock_at_all_is_an_error_each_time(
+    probes, monkeypatch, new_claim, tmp_path, error_number
+):
     monkeypatch.setattr(_posix, "flock", failing(error_number))
     monkeypatch.setattr(_posix, "_fcntl", failing(error_number))
 
@@ -236,6 +252,8 @@ def test_no_lock_at_all_is_an_error_each_time(probes, monkeypatch, new_claim, er
         with pytest.raises(LockPathError) as refusal:
             getattr(new_claim(), method)()
         assert refusal.value.errno == error_number
+        with pytest.raises(threading.ThreadError, match=os.strerror(error_number)):
+            InterProcessLock(tmp_path / "key").acquire()
 
 
 @pytest.mark.parametrize("method", ["try_acquire", "block"])

@@ -1,0 +1,88 @@
+"""Run one of oslo.concurrency's own test modules against lockutils, in an interpreter of its own.
+
+``oslo_concurrency.lockutils`` and ``oslo_concurrency.fixture.lockutils`` become modules over
+lockutils; the private names that the tests use are adapted here.  Printed is one line of JSON:
+test -> "ok", or what went wrong.
+"""
+
+import importlib
+import json
+import logging
+import subprocess
+import sys
+import types
+import unittest
+import warnings
+
+import oslo_concurrency.tests  # noqa: F401  patches, where $TEST_EVENTLET says so
+
+warnings.simplefilter("ignore")
+
+from oslo_config import cfg  # noqa: E402
+
+import lockutils  # noqa: E402
+import lockutils.fixture  # noqa: E402
+import lockutils.opts  # noqa: E402
+
+
+def lock_wrapper(argv):
+    main = "from lockutils.cli.wrapper import main; main()"
+    return subprocess.call([sys.executable, "-c", main, *argv[1:]])
+
+
+def as_module(name, content):
+    module = types.ModuleType(name)
+    module.__dict__.update(content)
+    package, _, attribute = name.rpartition(".")
+    sys.modules[name] = module
+    setattr(importlib.import_module(package), attribute, module)
+
+
+def install():
+    lock_module = sys.modules["lockutils.lock"]
+    public = {name: getattr(lockutils, name) for name in lockutils.__all__}
+    private = {
+        "CONF": cfg.CONF,
+        "LOG": logging.getLogger("lockutils"),
+        "_get_lock_path": None,  # to be replaced by a mock
+        "_lock_wrapper": lock_wrapper,
+        "_opts": lockutils.opts.list_opts()[0][1],
+        "_register_opts": lockutils.opts.register_opts,
+        "_semaphores": lock_module._default_registry,
+    }
+    as_module("oslo_concurrency.lockutils", {**public, **private})
+    lockutils.opts.register_opts(cfg.CONF)  # as theirs does when it is imported
+    as_module("oslo_concurrency.fixture.lockutils", vars(lockutils.fixture))
+
+
+class Outcomes(unittest.TestResult):
+    def __init__(self):
+        super().__init__()
+        self.outcomes = {}
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.outcomes[name_of(test)] = "ok"
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        self.outcomes[name_of(test)] = self.errors[-1][1]
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self.outcomes[name_of(test)] = self.failures[-1][1]
+
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        self.outcomes[name_of(test)] = f"skipped: {reason}"
+
+
+def name_of(test):
+    return test.id().removeprefix(f"{type(test).__module__}.")
+
+
+if __name__ == "__main__":
+    install()
+    result = Outcomes()
+    unittest.defaultTestLoader.loadTestsFromName(sys.argv[1]).run(result)
+    print(json.dumps(result.outcomes))

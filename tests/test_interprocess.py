@@ -1,0 +1,106 @@
+"""fasteners' lock on the file of a lock of ours: who holds the one excludes the other."""
+
+import os
+import subprocess
+
+import pytest
+from lock_peers import Background, is_free, opens, sleeps_for_a_lock, until
+
+import lockutils
+
+HOLDER = """
+import os, sys
+import lockutils
+lock = lockutils.{}
+lock.acquire()
+print("held", flush=True)
+sys.stdin.readline()
+lock.release()
+print("released", flush=True)
+sys.stdin.readline()
+"""
+OURS = "lock('name', external=True, lock_path=sys.argv[1])"
+FILE_LOCK = "external_lock('name', lock_path=sys.argv[1])"
+
+
+@pytest.mark.parametrize("prefix", [None, "app", "app-"])
+@pytest.mark.parametrize("name", ["name", "a/b", "%2F", ".dot", "", 300 * "n"])
+def test_an_external_lock_is_on_the_file_of_the_lock(name, prefix, tmp_path):
+    lock = lockutils.external_lock(name, prefix, tmp_path)
+    with lockutils.lock(name, prefix, external=True, lock_path=tmp_path):
+        assert os.listdir(tmp_path) == [os.path.basename(os.fsdecode(lock.path))]
+        assert not lock.acquire(blocking=False)
+        assert not lock.acquire(timeout=0.001, delay=0)
+    with lock:
+        assert not is_free(name, lock_file_prefix=prefix, external=True, lock_path=tmp_path)
+    assert is_free(name, lock_file_prefix=prefix, external=True, lock_path=tmp_path)
+
+
+def test_a_try_in_the_same_process_does_not_end_an_external_lock(tmp_path):
+    """It closes a descriptor of the file, which would drop a record lock of the process."""
+    with lockutils.external_lock("name", lock_path=tmp_path):
+        for _ in range(3):
+            assert not is_free("name", external=True, lock_path=tmp_path)
+        assert not lockutils.external_lock("name", lock_path=tmp_path).acquire(blocking=False)
+
+
+@pytest.mark.parametrize("outsider", ["fasteners", "ours", "external_lock"])
+def test_an_external_lock_excludes_other_processes(outsider, tmp_path, peers):
+    source = {
+        "fasteners": HOLDER.format(
+            "InterProcessLock.__mro__[1](os.path.join(sys.argv[1], 'name'))"
+        ),
+        "ours": HOLDER.format(OURS),
+        "external_lock": HOLDER.format(FILE_LOCK),
+    }[outsider]
+    lock = lockutils.external_lock("name", lock_path=tmp_path)
+    other = peers.python(source, tmp_path)
+    assert other.hear() == "held"
+    assert not lock.acquire(blocking=False)
+    waiting = Background(lock.acquire)
+    assert other.ask() == "released"
+    assert waiting.result()
+
+    blocked = peers.python(source, tmp_path)
+    if outsider == "ours":
+        until(lambda: sleeps_for_a_lock(blocked.process.pid), "it waits")
+    else:
+        until(lambda: opens(blocked.process.pid, tmp_path / "name"), "it tries")
+    lock.release()
+    assert blocked.hear() == "held"
+
+
+def test_an_external_lock_excludes_flock(tmp_path):
+    with lockutils.external_lock("name", lock_path=tmp_path):
+        assert subprocess.call(["flock", "-n", tmp_path / "name", "true"]) == 1
+    assert subprocess.call(["flock", "-n", tmp_path / "name", "true"]) == 0
+
+
+def test_an_external_lock_leaves_the_content(tmp_path):
+    (tmp_path / "name").write_text("kept")
+    with lockutils.external_lock("name", lock_path=tmp_path):
+        pass
+    assert (tmp_path / "name").read_text() == "kept"
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_child_has_no_part_in_an_external_lock(tmp_path):
+    """Its copy of the descriptor would keep the lock after the parent's end."""
+    lock = lockutils.external_lock("name", lock_path=tmp_path)
+    lock.acquire()
+    from_child, to_parent = os.pipe()
+    from_parent, to_child = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(to_child)
+        os.write(to_parent, b"no" if lock.acquired or lock.lockfile else b"ok")
+        os.read(from_parent, 1)
+        os._exit(0)
+    try:
+        assert os.read(from_child, 2) == b"ok"
+        lock.lockfile.close()  # and not unlocked: as by SIGKILL
+        assert is_free("name", external=True, lock_path=tmp_path)
+    finally:
+        for descriptor in (to_child, from_parent, from_child, to_parent):
+            os.close(descriptor)
+        os.waitpid(child, 0)

@@ -1,0 +1,146 @@
+"""The names that oslo.concurrency has besides ``lock`` and ``synchronized``, and what they mean."""
+
+import inspect
+import os
+import sys
+
+import fasteners
+import pytest
+from lock_peers import is_free, run_python
+
+import lockutils
+
+# --- the names
+
+NAMES = """
+    AcquireLockFailedException FairLocks InterProcessLock ReaderWriterLock Semaphores external_lock
+    get_lock_path internal_fair_lock internal_lock lock lock_with_prefix main
+    remove_external_lock_file remove_external_lock_file_with_prefix set_defaults synchronized
+    synchronized_with_prefix
+"""
+
+
+def test_all_of_them_are_there():
+    printed = run_python("""
+import lockutils
+listed = set(dir(lockutils))
+for name in lockutils.__all__:
+    assert name in listed, name
+    getattr(lockutils, name)
+from lockutils import *
+print(*lockutils.__all__)
+""")
+    assert set(NAMES.split()) <= set(printed.split())
+
+
+def test_theirs_are_all_here_with_their_parameters():
+    """Ours may have more of them, after theirs; ``conf`` need not be given."""
+    printed = run_python(f"""
+import inspect, warnings
+warnings.simplefilter("ignore")
+from oslo_concurrency import lockutils as theirs
+import lockutils as ours
+for name in {NAMES.split()!r}:
+    def parameters(module):
+        found = getattr(module, name)
+        while isinstance(found, type):
+            found = found.__init__
+        return [
+            (parameter.name, parameter.default)
+            for parameter in inspect.signature(found).parameters.values()
+            if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+        ]
+    mine, other = parameters(ours), parameters(theirs)
+    if name == "get_lock_path":
+        mine = [(parameter, inspect.Parameter.empty) for parameter, _ in mine]
+    if name not in ("set_defaults", "AcquireLockFailedException"):
+        assert mine[:len(other)] == other, (name, mine, other)
+    assert [parameter for parameter, _ in mine][:len(other)] == [
+        parameter for parameter, _ in other
+    ], name
+public = {{
+    name for name, found in vars(theirs).items()
+    if callable(found) and getattr(found, "__module__", None) == theirs.__name__
+    and not name.startswith("_") and not name.endswith("Protocol") and len(name) > 1
+}}
+print(*public - set(ours.__all__))
+""")
+    assert printed.split() == []
+
+
+@pytest.mark.parametrize("name", ["lock_with_prefix", "internal_lock", "remove_external_lock_file"])
+def test_what_needs_no_fasteners_does_not_import_it(name):
+    printed = run_python(f"""
+import sys
+import lockutils
+before = [name for name in sys.modules if name in ("fasteners", "logging", "lockutils.oslo")]
+assert before == [], before
+lockutils.{name}
+print("fasteners" in sys.modules)
+lockutils.FairLocks
+print("fasteners" in sys.modules)
+""")
+    assert printed.split() == ["False", "True"]
+
+
+def test_no_other_name_is_invented():
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = lockutils.no_such_name
+
+
+def test_fasteners_classes_are_known_by_isinstance(tmp_path):
+    assert isinstance(lockutils.ReaderWriterLock(), fasteners.ReaderWriterLock)
+    assert isinstance(lockutils.FairLocks().get("name"), lockutils.ReaderWriterLock)
+    assert isinstance(lockutils.internal_fair_lock("name"), lockutils.ReaderWriterLock)
+    lock = lockutils.external_lock("name", lock_path=tmp_path)
+    assert isinstance(lock, lockutils.InterProcessLock)
+    assert isinstance(lock, fasteners.InterProcessLock)
+
+
+# --- internal_lock, and the partial ones
+
+
+def test_an_internal_lock_is_the_lock_of_that_name():
+    with lockutils.internal_lock("name"):
+        assert not is_free("name")
+        assert is_free("name", semaphores=lockutils.Semaphores())
+    assert is_free("name")
+
+
+def test_an_internal_lock_of_other_semaphores_is_theirs():
+    semaphores = lockutils.Semaphores()
+    with lockutils.internal_lock("name", semaphores):
+        assert is_free("name")
+        assert not is_free("name", semaphores=semaphores)
+
+
+def test_an_internal_lock_without_blocking_raises():
+    lock = lockutils.internal_lock("name", blocking=False)
+    with lock, pytest.raises(lockutils.AcquireLockFailedException):
+        lockutils.internal_lock("name", blocking=False).__enter__()
+
+
+def test_lock_with_prefix(tmp_path):
+    lock = lockutils.lock_with_prefix("app")
+    with lock("name", external=True, lock_path=tmp_path):
+        assert not is_free("name", lock_file_prefix="app")
+        assert is_free("name")
+    assert os.listdir(tmp_path) == ["app-name"]
+
+
+def test_synchronized_with_prefix(tmp_path):
+    synchronized = lockutils.synchronized_with_prefix("app-")
+
+    @synchronized("name", external=True, lock_path=tmp_path)
+    def work(number):
+        """Works."""
+        assert not is_free("name", lock_file_prefix="app")
+        return number
+
+    assert (work(7), work.__doc__) == (7, "Works.")
+    assert os.listdir(tmp_path) == ["app-name"]
+
+
+def test_the_signature_of_main_takes_nothing():
+    assert inspect.signature(lockutils.main).parameters == {}
+    assert sys.modules["lockutils.cli.wrapper"].main is lockutils.main
