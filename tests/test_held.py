@@ -389,4 +389,8 @@ def test_in_the_log_line_of_the_acquisition(caplog):
             pass
     finally:
         logging.getLogger("lockutils").removeHandler(handler)
-    assert seen == [("Acquired", {"logged"}), ("Released", frozenset())]
+    assert seen == [
+        ("Acquiring", frozenset()),
+        ("Acquired", {"logged"}),
+        ("Released", frozenset()),
+    ]
