@@ -199,7 +199,7 @@ class Page:
         # not ours: what a job finds in its environment is what the page is about
         environment = {
             "HOME": str(self._directory),
-            "LOCKUTILS_LOCK_PATH": os.environ["LOCKUTILS_LOCK_PATH"],
+            "OSLO_LOCK_PATH": os.environ["OSLO_LOCK_PATH"],
             "PATH": "/usr/bin:/bin",
             "SHELL": "/bin/sh",
         }
@@ -278,7 +278,7 @@ def set_up(directory):
     os.environ.update(
         HOME=str(directory),
         LC_ALL="C.UTF-8",
-        LOCKUTILS_LOCK_PATH=str(directory / "locks"),
+        OSLO_LOCK_PATH=str(directory / "locks"),
         PATH=f"{programs}:{os.environ['PATH']}",
         PYTHONPATH=str(ROOT),
     )
