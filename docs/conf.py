@@ -4,6 +4,9 @@ import configparser
 import pathlib
 import sys
 
+from pygments.lexers import BashLexer
+from sphinx.highlighting import lexers
+
 ROOT = pathlib.Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
@@ -23,3 +26,5 @@ nitpicky = True
 # The types are in the source, and for type checkers; the text says what a value means.
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
+
+lexers["crontab"] = BashLexer()  # Pygments has none

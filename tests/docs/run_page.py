@@ -11,7 +11,6 @@ console                  the commands after ``$`` in one shell; what they print 
                          each must succeed, unless the next is ``echo $?``
 sh                       a script; what it prints is what its comments ``  # ...`` say
 crontab                  each command is run as cron does it
-ini                      parsed
 text                     a synopsis: it has the options that ``--help`` of the command has
 
 A block with a caption is a file of that name, which later blocks use.  A comment ``.. no-test:
@@ -21,7 +20,6 @@ is not known, or a block without one, is an error.
 
 import ast
 import asyncio
-import configparser
 import doctest
 import inspect
 import os
@@ -149,12 +147,12 @@ class Page:
             exec(code, self._names)
 
     def _run_doctest(self, text):
-        test = doctest.DocTestParser().get_doctest(text, self._names, "page", None, 0)
+        test = doctest.DocTestParser().get_doctest(text, {}, "page", None, 0)
+        test.globs = self._names  # and not a copy, in which names would live on
         report = []
         results = doctest.DocTestRunner(optionflags=_FLAGS).run(
             test, out=report.append, clear_globs=False
         )
-        self._names.update(test.globs)
         if results.failed:
             raise Wrong("".join(report))
 
@@ -219,9 +217,6 @@ class Page:
             )
             if status:
                 raise Wrong(f"{line}\nexit status {status}, and printed\n{printed}")
-
-    def _run_ini(self, text):
-        configparser.ConfigParser(interpolation=None).read_string(text)
 
     def _run_text(self, text):
         program, command = text.split()[:2]
