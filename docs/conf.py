@@ -23,6 +23,7 @@ html_copy_source = False
 html_show_copyright = False
 
 nitpicky = True
+nitpick_ignore = [("py:func", "traceback.format_stack")]  # the index of Python's is not at hand
 # The types are in the source, and for type checkers; the text says what a value means.
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"

@@ -179,10 +179,10 @@ class Page:
             if len(parts) < 2 * number + 2:
                 raise Wrong(f"the shell ended before, or in, {command}{parts[-1]}")
             got, status = parts[2 * number], int(parts[2 * number + 1])
-            if got and not got.endswith("\n"):
-                got += "\n"
-            example = doctest.Example(command, wanted)
-            if not checker.check_output(wanted, got, _FLAGS):
+            # a block cannot show whether there are empty lines at the end
+            got = got.rstrip("\n") + "\n"
+            example = doctest.Example(command, wanted.rstrip("\n") + "\n")
+            if not checker.check_output(example.want, got, _FLAGS):
                 raise Wrong(f"{command}{checker.output_difference(example, got, _FLAGS)}")
             if status and [after for after, _ in commands[number + 1 :]][:1] != ["echo $?\n"]:
                 raise Wrong(f"{command}exit status {status}, and printed\n{got}")
@@ -275,6 +275,9 @@ def set_up(directory):
         LC_ALL="C.UTF-8",
         OSLO_LOCK_PATH=str(directory / "locks"),
         PATH=f"{programs}:{os.environ['PATH']}",
+        # of all that is installed for the tests themselves, what the page is about
+        PYTEST_DISABLE_PLUGIN_AUTOLOAD="1",
+        PYTEST_PLUGINS="xdist.plugin",
         PYTHONPATH=str(ROOT),
     )
     os.chdir(directory)
