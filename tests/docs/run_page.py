@@ -251,7 +251,10 @@ def set_up(directory):
     """Make the directory what a reader has: an environment with lockutils, and nothing else."""
     programs = directory / "venv" / "bin"
     programs.mkdir(parents=True)
-    found = {"lockutils": ("lockutils.cli", "main")}
+    found = {
+        "lockutils": ("lockutils.cli", "main"),
+        "lockutils-wrapper": ("lockutils.cli.wrapper", "main"),
+    }
     for entry in entry_points(group="console_scripts"):
         if entry.name in COMMANDS:
             found[entry.name] = (entry.module, entry.attr)
