@@ -41,8 +41,8 @@ def watch_order(report: Callable[[Inversion], object] | None = None) -> None:
 
     A caller is a thread, greenthread or task, and holds what :func:`lockutils.held` says.  Who
     asks with ``blocking=False`` or ``timeout=0`` does not wait for the lock, and so adds
-    nothing; but then it holds the lock.  Locks of one name in two :class:`Semaphores` are two
-    locks.  Locks of a :class:`LockByKey` are not watched.
+    nothing; but then it holds the lock.  Locks of one name in two :class:`lockutils.Semaphores`
+    are two locks.  Locks of a :class:`lockutils.LockByKey` are not watched.
 
     While this is on, an acquisition costs some ten microseconds and a look at all locks in
     use.  Each pair of locks that are taken one in the other is remembered with a stack, and
