@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import errno
 import os
+from posix import sched_yield
 
 from lockutils._native import allocate_lock
 from lockutils.drivers import _posix
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 #: an exclusive holder who stays longer, in seconds, is no sweeper and no waiter who gave up
 _MOMENT = 0.05
+#: how often to look again while one of those who wait for a slot only looks at it
+_YIELDS = 50
 
 
 class SlotClaim(JointClaim):
@@ -91,9 +94,17 @@ class SlotClaim(JointClaim):
                 raise self._mismatch(found[0] - DECLARED)
         # not all from the same one on: the first ones would be in use
         first = os.getpid() % self._slots
-        for slot in (*range(first, self._slots), *range(first)):
-            if _posix.span_try(descriptor, _posix.span(_posix.WRITE, slot, 1)):
-                return True
+        slots = [
+            _posix.span(_posix.WRITE, slot, 1)
+            for slot in (*range(first, self._slots), *range(first))
+        ]
+        for _ in range(_YIELDS):
+            for slot in slots:
+                if _posix.span_try(descriptor, slot):
+                    return True
+            if not any(_is_watched(descriptor, slot) for slot in slots):
+                return False
+            sched_yield()
         return False
 
     def _mismatch(self, slots: int) -> SlotsMismatchError:
@@ -134,6 +145,12 @@ class SlotClaim(JointClaim):
                 return
             pause.acquire(True, 0.001)
         raise self._mismatch(1)
+
+
+def _is_watched(descriptor: int, slot: bytes) -> bool:
+    """Whether a slot is not taken, but somebody has just been told so, and is about to go."""
+    found = _posix.span_in_use(descriptor, slot)
+    return found is None or found[2] == _posix.READ
 
 
 class _GivenUp(Exception):
