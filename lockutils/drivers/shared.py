@@ -9,9 +9,9 @@ one, too: each is served in the order of arrival, and readers next to each other
 from __future__ import annotations
 
 from lockutils._native import allocate_lock
-from lockutils.drivers import _posix
+from lockutils.drivers import _posix, lock_file
 from lockutils.drivers.descriptors import opened
-from lockutils.drivers.file import FileClaim, this_process
+from lockutils.drivers.file import FileClaim
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class SharedClaim(JointClaim):
 
     def _take_now(self) -> bool:
         cell, path = self._cell, self._place.path
-        self._process = this_process()
+        self._process = lock_file.this_process
         held = _posix.lock_at_once(cell, path, self._way, self._record)
         if held:
             opened.add(cell[0])
