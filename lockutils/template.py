@@ -73,5 +73,17 @@ class NameTemplate:
         except (LookupError, AttributeError, TypeError, ValueError) as error:
             raise ValueError(
                 f"lock name {self._template!r} of {self._function}() cannot be filled in: "
-                f"{type(error).__name__}: {error}"
+                f"{self._culprit(values)}{type(error).__name__}: {error}"
             ) from error
+
+    def _culprit(self, values: dict[str, Any]) -> str:
+        """The first field that fails, for the error; str.format_map does not tell."""
+        for _, field, spec, conversion in string.Formatter().parse(self._template):
+            if field is None:
+                continue
+            text = field + (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "")
+            try:
+                f"{{{text}}}".format_map(values)
+            except Exception:
+                return f"field {field!r}: "
+        return ""  # it fails now and then

@@ -201,13 +201,14 @@ def test_a_field_by_number_fails_at_decoration_whatever_the_function_takes(templ
 @pytest.mark.parametrize(
     ("template", "cause", "says"),
     [
-        ("{x.id}", AttributeError, "id"),
-        ("{x[key]}", TypeError, ""),
-        ("{m[key]}", KeyError, "key"),
-        ("{rest[0]}", IndexError, ""),
-        ("{extra}", KeyError, "extra"),
-        ("{x:d!}", ValueError, ""),
-        ("{m:>3}", TypeError, ""),
+        ("{x.id}", AttributeError, "field 'x.id'"),
+        ("{x[key]}", TypeError, "field 'x[key]'"),
+        ("{x}-{m[key]}-{x.id}", KeyError, "field 'm[key]'"),
+        ("{rest[0]}", IndexError, "field 'rest[0]'"),
+        ("{extra}", KeyError, "field 'extra'"),
+        ("{x:d!}", ValueError, "field 'x'"),
+        ("{m!s:d}", ValueError, "field 'm'"),
+        ("{m:>3}", TypeError, "field 'm'"),
     ],
 )
 def test_a_field_that_cannot_be_filled_fails_at_the_call(template, cause, says):

@@ -213,6 +213,16 @@ class TestGivingUp:
             assert holder.ask("release") == "released"
 
 
+    def test_a_watch_that_ends_while_one_begins_to_listen(self, monkeypatch):
+        """It may have rung all those it knew of, and not have been taken out of the list yet."""
+        watch = slot_watch._Watch((b"nowhere", 0, 0))
+        watch._started = watch.over = True
+        monkeypatch.setitem(slot_watch._watches, (b"nowhere", 0, 0), watch)
+        bell = slot_watch.Bell()
+
+        assert Background(bell.wait_for_slot, b"nowhere", 0, 1, lambda: False).result() is None
+
+
 class TestMismatch:
     @pytest.mark.parametrize("slots", [2, 5])
     def test_with_another_number(self, full, claims, peer, slots):
