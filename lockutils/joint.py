@@ -92,10 +92,16 @@ class JointTurn(Turn):
 
     def entered(self, queue: TurnQueue) -> None:
         self.held = True
-        # now the next one may ask outside
-        if self.place is not None and queue[-1] is not self:
+        if self.place is None or queue[-1] is self:
+            return
+        try:
+            # now the next one may ask outside
             while not queue[0].wake_run(queue):
                 pass
+        except BaseException:
+            # whoever gives up what he has not got does what is missing here
+            self.held = False
+            raise
 
     def covers(self, other: JointTurn) -> bool:
         """Whether who has this turn may have ``other`` at once, as one level more of it."""

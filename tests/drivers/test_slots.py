@@ -197,14 +197,22 @@ class TestGivingUp:
         for holder in full:
             assert holder.ask("release") == "released"
 
-    def test_without_a_helper_for_each(self, full, claims, path, monkeypatch):
-        monkeypatch.setattr(helpers, "LIMIT", len(helpers._running) + 1)
-        monkeypatch.setattr(helpers, "_idle", [])
+    @pytest.mark.parametrize("there_are", [0, 1])
+    def test_without_a_helper_for_each(self, full, claims, there_are, monkeypatch):
+        asked, real = [], helpers.run
+
+        def run(errand):
+            asked.append(errand)
+            if len(asked) > there_are:
+                raise helpers.NoHelper
+            real(errand)
+
+        monkeypatch.setattr(helpers, "run", run)
         claim = claims()
         assert not claim.try_acquire()
         claim.line_up()
         waiting = Background(claim.block)
-        until(lambda: slot_watch._watches or claim._cell, "it waits")
+        until(lambda: len(asked) > N, "it has looked more than once, and waits")
 
         assert full[2].ask("release") == "released"
 

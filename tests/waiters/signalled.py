@@ -33,9 +33,9 @@ stop = False
 ended = _native.SimpleQueue()
 
 
-def competitor():
+def competitor(how):
     while not stop:
-        with lockutils.lock("it", **HOW):
+        with lockutils.lock("it", **how):
             pass
         time.sleep(0.0002)
     ended.put(None)
@@ -45,8 +45,8 @@ def main():
     with lockutils.lock("it", **HOW):
         pass
     descriptors = len(os.listdir("/proc/self/fd"))
-    for _ in range(2):
-        _native.start_new_thread(competitor, ())
+    for how in HOW, HOW, OURS, OURS:
+        _native.start_new_thread(competitor, (how,))
     chance = random.Random(0)
     raised = done = 0
     signal.signal(signal.SIGALRM, handler)
@@ -65,7 +65,7 @@ def main():
     signal.signal(signal.SIGALRM, signal.SIG_IGN)
     global stop
     stop = True
-    for _ in range(2):
+    for _ in range(4):
         ended.get(timeout=PATIENCE)
     assert lockutils.lock("it", **HOW).acquire(timeout=PATIENCE)
     handle = lockutils.lock("it")
