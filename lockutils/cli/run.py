@@ -82,8 +82,10 @@ class _Settings:
                 raise UsageError("--no-wait does not wait, not for --timeout either")
             self.timeout = 0.0
 
-    def handle(self, name: str, timeout: float | None) -> Lock:
+    def handle(self, name: str, timeout: float | None, fair: bool | None = None) -> Lock:
         """Return a handle of a lock.
+
+        :param fair: by default as the options say
 
         :raises UsageError: if there is something wrong with the options
         :raises LockPathError: if there is no safe lock directory
@@ -95,7 +97,7 @@ class _Settings:
                 external=True,
                 lock_path=self.lock_path,
                 do_log=False,
-                fair=self.fair,
+                fair=self.fair if fair is None else fair,
                 timeout=timeout,
                 shared=self.shared,
                 slots=self.slots,
@@ -159,7 +161,9 @@ def _acquire_all(settings: _Settings, signals: Signals, held: list[Lock]) -> Non
     deadline = Deadline(settings.timeout, monotonic)
     for name in settings.names:
         start = monotonic()
-        handle = settings.handle(name, 0)
+        # A single try may pass others who wait, but for a fair one; and who goes on to wait
+        # must not have passed anybody.
+        handle = settings.handle(name, 0, fair=settings.fair or settings.timeout != 0)
         try:
             handle.__enter__()
         except AcquireLockFailedException as error:

@@ -220,7 +220,6 @@ class TestGivingUp:
         for holder in full[:2]:
             assert holder.ask("release") == "released"
 
-
     def test_a_watch_that_ends_while_one_begins_to_listen(self, monkeypatch):
         """It may have rung all those it knew of, and not have been taken out of the list yet."""
         watch = slot_watch._Watch((b"nowhere", 0, 0))
