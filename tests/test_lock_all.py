@@ -163,24 +163,22 @@ def test_on_the_clock_of_trio(where):
     from trio.testing import MockClock
 
     async def main():
-        other = lockutils.lock("b", semaphores=lockutils.Semaphores(), **where)
-        if where["external"]:
-            other.acquire()
-        else:
-            other = lockutils.lock("b")
+        others = [lockutils.lock(name, semaphores=elsewhere, **where) for name in "ab"]
+        for other in others:
             other.acquire()
 
-        async def wait():
-            nonlocal start
+        async def let_go():
+            await trio.sleep(300)
+            others[0].release()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(let_go)
             start = trio.current_time()
             assert not await lockutils.lock_all(["a", "b"], **where, timeout=500).async_acquire()
+        assert 500 <= trio.current_time() - start < 600
+        others[1].release()
 
-        start = None
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(wait)
-        assert trio.current_time() - start >= 500
-        other.release()
-
+    elsewhere = lockutils.Semaphores() if where["external"] else None
     trio.run(main, clock=MockClock(autojump_threshold=0.01))
 
 

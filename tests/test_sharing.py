@@ -3,12 +3,13 @@
 import asyncio
 import gc
 import os
-import threading
 
 import pytest
 from lock_peers import Background, open_descriptors, until
 
 import lockutils
+from lockutils.joint import JointTurn
+from lockutils.turns import Turn, TurnQueue
 
 
 @pytest.fixture(params=["internal", "external"])
@@ -144,6 +145,34 @@ def test_the_same_in_tasks(lock):
     asyncio.run(main())
 
 
+def test_one_that_becomes_first_while_it_asks_does_not_wait_for_itself(monkeypatch):
+    queue, first, turn = TurnQueue(), Turn(), Turn()
+    queue.extend([first, turn])
+    real = TurnQueue.holders
+
+    def holders(self):
+        self.remove(first)
+        return real(self)
+
+    monkeypatch.setattr(TurnQueue, "holders", holders)
+    assert queue.waits_for_itself(turn, by_task=False) is False
+
+
+def test_a_reader_that_leaves_others_behind_has_nobody_to_wake(lock, monkeypatch):
+    """With a thousand readers inside, each would otherwise go through all of them."""
+    readers = [lock(shared=True) for _ in range(20)]
+    for reader in readers:
+        reader.acquire()
+    writer = Background(visit, lock(timeout=30))
+    until(lambda: in_line() == 21, "the writer waits")
+    runs, real = [], JointTurn.wake_run
+    monkeypatch.setattr(JointTurn, "wake_run", lambda *args: runs.append(args) or real(*args))
+    for reader in readers:
+        reader.release()
+    writer.result()
+    assert not runs
+
+
 def test_one_handle_of_several_readers(lock):
     """Each of them releases its own hold."""
     handle = lock(shared=True)
@@ -152,6 +181,7 @@ def test_one_handle_of_several_readers(lock):
     assert other.result()
     handle.release()
     assert in_line() == 1
+    assert lockutils.held() == frozenset()
     handle.release()  # of the other thread: whoever has the handle may release it
     with pytest.raises(RuntimeError):
         handle.release()
@@ -306,24 +336,24 @@ class TestReentrant:
         elsewhere(handle.release)
         assert in_line() == 0
 
-    def test_released_by_another_thread_while_taken_again(self, lock):
+    def test_released_by_another_thread_while_taken_again(self, lock, monkeypatch):
         """A level is added to a lock that is held, or a new one acquired; never to neither."""
-        for _ in range(300):
-            handle, again = lock(reentrant=True), lock(reentrant=True)
-            handle.acquire()
-            go = threading.Barrier(2)
+        handle, again = lock(reentrant=True), lock(reentrant=True)
+        handle.acquire()
+        real = JointTurn.covers
 
-            def let_go(go=go, handle=handle):
-                go.wait()
-                handle.release()
+        def covers(self, other):
+            found = real(self, other)
+            if found:
+                elsewhere(handle.release)
+            return found
 
-            other = Background(let_go)
-            go.wait()
-            assert again.acquire(timeout=30)
-            other.result()
-            assert in_line() == 1
-            assert not elsewhere(lock().acquire, blocking=False)
-            again.release()
+        monkeypatch.setattr(JointTurn, "covers", covers)
+        assert again.acquire(timeout=30)
+
+        assert in_line() == 1
+        assert not elsewhere(lock().acquire, blocking=False)
+        again.release()
 
     def test_with_and_without_the_lock_file(self, tmp_path):
         outside = {"external": True, "lock_path": tmp_path, "reentrant": True}
