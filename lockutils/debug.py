@@ -62,8 +62,8 @@ def watch_order(report: Callable[[Inversion], object] | None = None) -> None:
     _watch = watch
     # In the class, so that it costs nothing while it is off.  There is no other way into an
     # acquisition: subclasses of Lock, too, come here by super().
-    Lock._acquire = _watched_acquire  # type: ignore[method-assign]
-    Lock._acquire_in_task = _watched_acquire_in_task  # type: ignore[method-assign]
+    Lock._acquire = _watched_acquire  # type: ignore[method-assign, assignment]
+    Lock._acquire_in_task = _watched_acquire_in_task  # type: ignore[method-assign, assignment]
 
 
 def stop_watching_order() -> None:
@@ -78,16 +78,16 @@ _acquire = Lock._acquire
 _acquire_in_task = Lock._acquire_in_task
 
 
-def _watched_acquire(self: Lock, limit: float | None) -> bool:
+def _watched_acquire(self: Lock, limit: float | None, *how: Any) -> bool:
     if limit != 0:
         _ask(self)
-    return _acquire(self, limit)
+    return _acquire(self, limit, *how)
 
 
-async def _watched_acquire_in_task(self: Lock, limit: float | None) -> bool:
+async def _watched_acquire_in_task(self: Lock, limit: float | None, *how: Any) -> bool:
     if limit != 0:
         _ask(self)
-    return await _acquire_in_task(self, limit)
+    return await _acquire_in_task(self, limit, *how)
 
 
 class _Watch:

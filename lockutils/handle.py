@@ -25,11 +25,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from types import TracebackType
+    from typing import TypeAlias
 
     from lockutils.directory import Directory
     from lockutils.drivers.base import Claim
     from lockutils.parking.base import Parker
     from lockutils.turns import TurnQueue
+
+    Taking: TypeAlias = Callable[[TurnQueue, Turn], Generator[None, None, None]]
 
 
 class Lock:
@@ -51,10 +54,6 @@ class Lock:
         "_turn",
         "name",
     )
-
-    # what a handle that is not exclusive has otherwise
-    _new_turn: Callable[[], Turn] = Turn
-    _take = staticmethod(take_turn)
 
     def __init__(
         self,
@@ -92,11 +91,13 @@ class Lock:
         :raises LockPathError: if the lock file cannot be used
         :raises ValueError: if ``timeout`` is negative or NaN, or comes with ``blocking=False``
         """
-        return self._acquire(self._limit_of(blocking, timeout))
+        limit = self._limit if blocking and timeout is None else limit_of(blocking, timeout)
+        return self._acquire(limit)
 
     async def async_acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
         """Acquire the lock; a wait suspends the calling task.  As :meth:`acquire` otherwise."""
-        return await self._acquire_in_task(self._limit_of(blocking, timeout))
+        limit = self._limit if blocking and timeout is None else limit_of(blocking, timeout)
+        return await self._acquire_in_task(limit)
 
     def release(self) -> None:
         """Let go of the lock and wake the next in line.
@@ -175,11 +176,17 @@ class Lock:
 
     # --- the steps
 
-    def _acquire(self, limit: float | None) -> bool:
+    # What a handle that is not exclusive has otherwise comes as arguments: to look it up in the
+    # class would be a twentieth of what an acquisition takes.
+
+    def _acquire(
+        self, limit: float | None, turn: Turn | None = None, take: Taking = take_turn
+    ) -> bool:
         if logs := self._do_log and log.enabled():
             log.acquiring(self.name, self._do_log)
-        turn = self._new_turn()
-        hold = self._take(self._queue, turn)
+        if turn is None:
+            turn = Turn()
+        hold = take(self._queue, turn)
         try:
             next(hold)
             if self._try(turn, limit) or run(self._wait(turn, limit, by_task=False)):
@@ -193,12 +200,15 @@ class Lock:
             self._undo(hold)
             raise
 
-    async def _acquire_in_task(self, limit: float | None) -> bool:
+    async def _acquire_in_task(
+        self, limit: float | None, turn: Turn | None = None, take: Taking = take_turn
+    ) -> bool:
         await task_checkpoint()
         if logs := self._do_log and log.enabled():
             log.acquiring(self.name, self._do_log)
-        turn = self._new_turn()
-        hold = self._take(self._queue, turn)
+        if turn is None:
+            turn = Turn()
+        hold = take(self._queue, turn)
         try:
             next(hold)
             if self._try(turn, limit) or await self._wait(turn, limit, by_task=True):
@@ -270,11 +280,6 @@ class Lock:
                 return False
         turn.waited = monotonic() - start
         return True
-
-    def _limit_of(self, blocking: bool, timeout: float | None) -> float | None:
-        if blocking and timeout is None:
-            return self._limit
-        return limit_of(blocking, timeout)
 
     def _failure(self, waited: float) -> AcquireLockFailedException:
         if self._limit == 0:

@@ -70,34 +70,16 @@ class Registry(_Base["LockT"]):
         self.of_names = False
         _registries.add(self)
 
-    def get(self, key: Hashable) -> LockT:
+    def get(self, key: Hashable, is_guarded: bool = False) -> LockT:
         """Return the lock of ``key``, the same to all callers as long as anybody has it."""
-        reference = self._references.get(key)
-        if reference is not None:
-            lock = reference()
-            if lock is not None:
-                return lock
-        return self._look_up_or_create(key) if type(key) in _PLAIN else self._create_guarded(key)
-
-    def _create_guarded(self, key: Hashable) -> LockT:
-        """For keys whose comparison may be Python code.
-
-        That lets in another thread between setdefault's search and its insertion.
-        """
-        caller = current_thread()
-        if caller in self._creators:  # from a signal handler or finaliser, in the middle of it
-            return self._look_up_or_create(key)
-        try:
-            # before the guard is entered: at no instant may the same thread wait for itself
-            self._creators.append(caller)
-            with self._guard:
-                return self._look_up_or_create(key)
-        finally:
-            if caller in self._creators:
-                self._creators.remove(caller)
-
-    def _look_up_or_create(self, key: Hashable) -> LockT:
         references = self._references
+        reference = references.get(key)
+        if reference is not None:
+            found = reference()
+            if found is not None:
+                return found
+        if type(key) not in _PLAIN and not is_guarded:
+            return self._create_guarded(key)
         if len(references) >= self._room:
             self._sweep()
         while True:
@@ -106,6 +88,23 @@ class Registry(_Base["LockT"]):
             found = references.setdefault(key, ref(lock))()
             if found is not None:
                 return found
+
+    def _create_guarded(self, key: Hashable) -> LockT:
+        """For keys whose comparison may be Python code.
+
+        That lets in another thread between setdefault's search and its insertion.
+        """
+        caller = current_thread()
+        if caller in self._creators:  # from a signal handler or finaliser, in the middle of it
+            return self.get(key, True)
+        try:
+            # before the guard is entered: at no instant may the same thread wait for itself
+            self._creators.append(caller)
+            with self._guard:
+                return self.get(key, True)
+        finally:
+            if caller in self._creators:
+                self._creators.remove(caller)
 
     def _sweep(self) -> None:
         """Remove the dead entries.  Rare enough to cost each entry little.

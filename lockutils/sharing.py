@@ -8,7 +8,7 @@ from lockutils.drivers import SHARES, SharedClaim, SlotClaim
 from lockutils.handle import Lock
 from lockutils.joint import JointTurn, take_level
 from lockutils.parking import task_checkpoint
-from lockutils.turns import Turn
+from lockutils.turns import Turn, take_turn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from lockutils.directory import Directory
     from lockutils.drivers.base import Claim
+    from lockutils.handle import Taking
     from lockutils.turns import TurnQueue
 
 
@@ -71,10 +72,10 @@ class SharingLock(Lock):
         self._mode = mode
         self._holds: list[_Hold] = []
 
-    def _acquire(self, limit: float | None) -> bool:
+    def _acquire(self, limit: float | None, *_: object) -> bool:
         hold = self._new_hold()
         try:
-            if not hold._acquire(limit):
+            if not hold.acquire_again() and not hold._acquire(limit, *hold.how()):
                 return False
             self._holds.append(hold)
             return True
@@ -82,10 +83,11 @@ class SharingLock(Lock):
             self._drop(hold)
             raise
 
-    async def _acquire_in_task(self, limit: float | None) -> bool:
+    async def _acquire_in_task(self, limit: float | None, *_: object) -> bool:
+        await task_checkpoint()
         hold = self._new_hold()
         try:
-            if not await hold._acquire_in_task(limit):
+            if not hold.acquire_again() and not await hold._acquire_in_task(limit, *hold.how()):
                 return False
             self._holds.append(hold)
             return True
@@ -94,16 +96,9 @@ class SharingLock(Lock):
             raise
 
     def _new_hold(self) -> _Hold:
-        hold = _ReentrantHold if self._mode.reentrant else _Hold
-        return hold(
-            self.name,
-            self._key,
-            self._queue,
-            self._directory,
-            self._limit,
-            self._do_log,
-            self._fair,
-            self._mode,
+        where = self._queue, self._directory
+        return _Hold(
+            self.name, self._key, *where, self._limit, self._do_log, self._fair, self._mode
         )
 
     def _drop(self, hold: _Hold) -> None:
@@ -178,6 +173,30 @@ class _Hold(Lock):
         if inherited:
             raise RuntimeError(f"the lock {self.name!r} was acquired by the parent, before a fork")
 
+    def acquire_again(self) -> bool:
+        """Whether the caller has it already and may have it once more, and now does."""
+        if not self._mode.reentrant:
+            return False
+        wanted = self._new_turn()
+        for turn in self._queue.holders():
+            if isinstance(turn, JointTurn) and turn.covers(wanted):
+                hold = take_level(self._queue, turn)
+                try:
+                    next(hold)
+                    # another thread that has the handle may have released it meanwhile
+                    if not turn.ended:
+                        self._turn, self._hold = turn, hold
+                        return True
+                    next(hold, None)
+                except BaseException:
+                    self._undo(hold)
+                    raise
+        return False
+
+    def how(self) -> tuple[Turn, Taking]:
+        """The turn to acquire, and what takes it."""
+        return self._new_turn(), take_level if self._mode.reentrant else take_turn
+
     def _new_turn(self) -> JointTurn:
         mode, directory = self._mode, self._directory
         place = None if directory is None else directory.path
@@ -205,36 +224,3 @@ class _Hold(Lock):
             return False
         turn.entered(self._queue)
         return True
-
-
-class _ReentrantHold(_Hold):
-    """One hold of possibly several of the same caller."""
-
-    __slots__ = ()
-
-    _take = staticmethod(take_level)
-
-    def _acquire(self, limit: float | None) -> bool:
-        return self._acquire_again() or super()._acquire(limit)
-
-    async def _acquire_in_task(self, limit: float | None) -> bool:
-        await task_checkpoint()
-        return self._acquire_again() or await super()._acquire_in_task(limit)
-
-    def _acquire_again(self) -> bool:
-        """Whether the caller has it already, and now once more."""
-        wanted = self._new_turn()
-        for turn in self._queue.holders():
-            if isinstance(turn, JointTurn) and turn.covers(wanted):
-                hold = take_level(self._queue, turn)
-                try:
-                    next(hold)
-                    # another thread that has the handle may have released it meanwhile
-                    if not turn.ended:
-                        self._turn, self._hold = turn, hold
-                        return True
-                    next(hold, None)
-                except BaseException:
-                    self._undo(hold)
-                    raise
-        return False
