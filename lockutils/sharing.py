@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from lockutils.turns import TurnQueue
 
 
+#: each one may cost a system call or two of who looks for a free one
+MOST_SLOTS = 1_000_000
+
+
 class Mode:
     """How a lock is held."""
 
@@ -42,18 +46,8 @@ class Mode:
         self.reentrant = bool(reentrant)
 
 
-MOST_SLOTS = 1_000_000
-
-
-class SharingLock(Lock):
-    """A handle of a lock in a mode of its own.
-
-    It may be acquired again before it was released, by the same caller or others, where the
-    mode lets them in.  A release ends the latest hold of the caller; of a caller that has
-    none, the latest of all, since whoever has the handle may release it.
-    """
-
-    __slots__ = ("_holds", "_mode")
+class _LockInMode(Lock):
+    __slots__ = ("_mode",)
 
     def __init__(
         self,
@@ -67,9 +61,34 @@ class SharingLock(Lock):
         mode: Mode,
     ) -> None:
         super().__init__(name, key, queue, directory, limit, do_log, fair)
+        self._mode = mode
+
+
+class SharingLock(_LockInMode):
+    """A handle of a lock in a mode of its own.
+
+    It may be acquired again before it was released, by the same caller or others, where the
+    mode lets them in.  A release ends the latest hold of the caller; of a caller that has
+    none, the latest of all, since whoever has the handle may release it.
+    """
+
+    __slots__ = ("_holds",)
+
+    def __init__(
+        self,
+        name: str,
+        key: str,
+        queue: TurnQueue,
+        directory: Directory | None,
+        limit: float | None,
+        do_log: bool | str,
+        fair: bool,
+        mode: Mode,
+    ) -> None:
         if directory is not None and not SHARES and (mode.shared or mode.slots > 1):
             raise ValueError("shared and slots need fcntl for external locks, which is not here")
-        self._mode = mode
+        super().__init__(name, key, queue, directory, limit, do_log, fair, mode)
+        #: in the order in which they were acquired
         self._holds: list[_Hold] = []
 
     def _acquire(self, limit: float | None, *_: object) -> bool:
@@ -142,24 +161,10 @@ class SharingLock(Lock):
         return f"<Lock {self.name!r}{where}, {state}>"
 
 
-class _Hold(Lock):
+class _Hold(_LockInMode):
     """One hold, or the wait for it."""
 
-    __slots__ = ("_mode",)
-
-    def __init__(
-        self,
-        name: str,
-        key: str,
-        queue: TurnQueue,
-        directory: Directory | None,
-        limit: float | None,
-        do_log: bool | str,
-        fair: bool,
-        mode: Mode,
-    ) -> None:
-        super().__init__(name, key, queue, directory, limit, do_log, fair)
-        self._mode = mode
+    __slots__ = ()
 
     def is_of(self, caller: Turn) -> bool:
         turn = self._turn
