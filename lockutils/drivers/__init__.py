@@ -13,7 +13,8 @@ if os.name == "posix":
 else:
     from lockutils.drivers._portable import PortableClaim as FileClaim  # type: ignore[assignment]
 
-    #: whether a lock file can have more than one holder
+    #: whether a lock file can have more than one holder; if not, nobody makes these
     SHARES = False
+    SharedClaim = SlotClaim = FileClaim  # type: ignore[misc, assignment]
 
 __all__ = ["SHARES", "FileClaim", "SharedClaim", "SlotClaim"]
