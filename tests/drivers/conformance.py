@@ -194,7 +194,7 @@ class ClaimConformance:
         loser.release()
         holder.release()
 
-        assert open_descriptors() == before
+        assert open_descriptors().items() <= before.items()
 
     def test_a_lock_file_that_cannot_be_one_is_refused(self, new_claim, path):
         os.makedirs(path)
@@ -204,7 +204,7 @@ class ClaimConformance:
             new_claim().try_acquire()
 
         assert refusal.value.filename == path
-        assert open_descriptors() == before
+        assert open_descriptors().items() <= before.items()
 
     def test_a_lock_directory_that_cannot_be_made_is_refused(self, tmp_path):
         (tmp_path / "file").touch()
@@ -216,7 +216,7 @@ class ClaimConformance:
 
         assert refusal.value.filename.startswith(str(directory))
         assert refusal.value.errno
-        assert open_descriptors() == before
+        assert open_descriptors().items() <= before.items()
 
     def test_holds_nothing_after_a_refusal(self, new_claim, path):
         os.makedirs(path)
