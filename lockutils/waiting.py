@@ -164,13 +164,14 @@ class Errand:
         with self._guard:
             if self._wait is not wait:
                 return  # left before
-            if not self._done:
-                self._wait = None
-                if self._started:
-                    self.claim.stand_aside()
-                    _abandoned[self.claim.resource] = self
-                    return
-            self.claim.release()
+            # Each step can be repeated, and the last one says that it is over: whoever is
+            # interrupted in the middle of it begins again.
+            if self._done or not self._started:
+                self.claim.release()
+            else:
+                self.claim.stand_aside()
+                _abandoned[self.claim.resource] = self
+            self._wait = None
 
 
 async def _step_back(claim: Claim, waiter: Parker, deadline: Deadline) -> bool:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import errno
 
+from lockutils._native import get_ident
 from lockutils.drivers import _posix
 from lockutils.drivers.descriptors import opened
 
@@ -65,13 +66,15 @@ class Ticket:
     another, and get a higher ticket: whoever is first in the process uses the lowest.
     """
 
-    __slots__ = ("_line", "_place", "number")
+    __slots__ = ("_dropped_by", "_line", "_place", "number")
 
     def __init__(self, place: Place) -> None:
         self._place = place
         self._line = place.line
         #: ``None`` if it is not taken, or given back
         self.number: int | None = None
+        #: the thread that is about to give the number back
+        self._dropped_by: int | None = None
 
     def take(self) -> None:
         """Take a number behind all others.
@@ -103,20 +106,25 @@ class Ticket:
 
     def drop_number(self) -> None:
         """Let the next one be first.  Callable by any thread, any number of times."""
+        me = get_ident()
         line, number = self._line, self.number
         # one step: from here on nobody exchanges this number, or takes it
-        if number is None or number not in line or line[number] is not self:
+        if number is None or number not in line:
+            return
+        # A thread that was interrupted in the middle of this begins again, and no other one
+        # does: it might unlock what somebody else has by then.
+        if line[number] is not self and self._dropped_by != me:
             return
         line[number] = None
+        self._dropped_by = me
         try:
             _posix.span_try(line.cell[0], self._byte(_posix.UNLOCK, number))
         except (OSError, IndexError):
             pass  # closed meanwhile, and so unlocked
-        finally:
-            # one step
-            if number in line:
-                del line[number]
-            self.number = None
+        # one step
+        if number in line:
+            del line[number]
+        self.number = self._dropped_by = None
 
     def give_back(self) -> None:
         """Leave the line.  Callable by any thread, any number of times."""

@@ -145,6 +145,30 @@ def test_it_uses_the_lowest_that_is_kept_while_a_lower_one_is_given_back(process
     assert not between.is_first()
 
 
+def test_one_that_is_interrupted_while_it_gives_back_gives_back_when_it_does_so_again(
+    process, monkeypatch
+):
+    one, another = process(), process()
+    first, theirs, behind = one(), another(), one()  # the last keeps the descriptor open
+    real = _posix.span_try
+    calls = []
+
+    def interrupted(descriptor, what):
+        calls.append(what)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return real(descriptor, what)
+
+    monkeypatch.setattr(_posix, "span_try", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        first.give_back()
+    assert not theirs.is_first()
+    first.give_back()
+
+    assert theirs.is_first()
+    assert behind.number == 2
+
+
 def test_an_exchange_with_one_that_is_about_to_be_taken(process, monkeypatch):
     """It turns out not to be good: then each has his own again."""
     one, another = process(), process()

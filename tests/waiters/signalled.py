@@ -4,6 +4,7 @@ Run as: signalled.py LOCK_DIR PLACE MODE ROUNDS.  Other threads want the same lo
 nothing is held, nobody waits, and no descriptor is left.
 """
 
+import faulthandler
 import os
 import random
 import signal
@@ -66,7 +67,11 @@ def main():
     global stop
     stop = True
     for _ in range(4):
-        ended.get(timeout=PATIENCE)
+        try:
+            ended.get(timeout=PATIENCE)
+        except _native.Empty:
+            faulthandler.dump_traceback()  # of all threads
+            raise
     assert lockutils.lock("it", **HOW).acquire(timeout=PATIENCE)
     handle = lockutils.lock("it")
     assert not handle._queue, "somebody is still in the queue"
