@@ -1,6 +1,7 @@
 """Slots of a lock file."""
 
 import os
+import sys
 import time
 
 import pytest
@@ -16,6 +17,9 @@ from lockutils.drivers.file import FileClaim  # noqa: E402
 from lockutils.drivers.shared import SharedClaim  # noqa: E402
 from lockutils.drivers.slots import SlotClaim  # noqa: E402
 from lockutils.errors import LockPathError, SlotsMismatchError  # noqa: E402
+
+if sys.version_info >= (3, 12):
+    pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 
 PEER = """
 import sys
