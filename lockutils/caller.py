@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _modules = sys.modules
-_here = local()
+here = local()
 
 
 class Thread:
@@ -32,9 +32,9 @@ class Thread:
 
 def current_thread() -> Thread:
     try:
-        thread: Thread = _here.thread
+        thread: Thread = here.thread
     except AttributeError:
-        thread = _here.thread = Thread()
+        thread = here.thread = Thread()
     return thread
 
 

@@ -74,20 +74,24 @@ def lock(
         path
     :raises LockPathError: if there is no safe lock directory
     """
-    plain = lock_file_prefix is None and type(name) is str  # here, to spare it the call
+    # what is as usual is looked at here, to spare it the calls
+    plain = lock_file_prefix is None and type(name) is str
     key = name if plain else key_of(name, lock_file_prefix)
     limit = None if blocking and timeout is None else limit_of(blocking, timeout)
-    directory = None
     if external and ("oslo_config.cfg" not in _modules or config.process_locking()):
         directory = config.lock_directory(lock_path)
-    if semaphores is None:
-        registry = _default_registry
-    elif isinstance(semaphores, Semaphores):
-        registry = semaphores.registry
     else:
-        raise TypeError(f"semaphores must be a lockutils.Semaphores or None, not {semaphores!r}")
+        directory = None
+    registry = _default_registry if semaphores is None else _registry_of(semaphores)
     queue = registry.get(key)
     if shared or reentrant or slots != 1:
         mode = Mode(shared, slots, reentrant)
         return SharingLock(name, key, queue, directory, limit, do_log, fair, mode)
     return Lock(name, key, queue, directory, limit, do_log, fair)
+
+
+def _registry_of(semaphores: Semaphores) -> Registry[TurnQueue]:
+    if not isinstance(semaphores, Semaphores):
+        raise TypeError(f"semaphores must be a lockutils.Semaphores or None, not {semaphores!r}")
+    registry: Registry[TurnQueue] = semaphores.registry
+    return registry

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import sys
 
-from lockutils.caller import current_greenlet, current_task, current_thread
+from lockutils.caller import current_greenlet, current_task, current_thread, here
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Generator, Hashable
 
+    from lockutils.caller import Thread
     from lockutils.deadline import Deadline
     from lockutils.drivers.base import Claim
     from lockutils.parking.base import Parker
@@ -43,17 +44,21 @@ class Turn:
     #: of a joint turn: the lock file, if there is one
     place: Hashable = None
 
-    #: set before the waiter looks at the queue for the last time and parks
-    parker: Parker | None = None
-    #: what whoever has this turn has, or contends for, outside of the process
-    claim: Claim | None = None
-    #: what has taken over the claim, if it had to be waited for
-    wait: Wait | None = None
-    #: seconds; for the log
-    waited = since = 0.0
+    __slots__ = ("claim", "greenlet", "parker", "since", "task", "thread", "wait", "waited")
 
     def __init__(self) -> None:
-        self.thread = current_thread()
+        #: set before the waiter looks at the queue for the last time and parks
+        self.parker: Parker | None = None
+        #: what whoever has this turn has, or contends for, outside of the process
+        self.claim: Claim | None = None
+        #: what has taken over the claim, if it had to be waited for
+        self.wait: Wait | None = None
+        #: seconds; for the log
+        self.waited = self.since = 0.0
+        try:
+            self.thread: Thread = here.thread  # as current_thread() has it, to spare the call
+        except AttributeError:
+            self.thread = current_thread()
         self.greenlet = current_greenlet() if "greenlet" in _modules else None
         self.task = current_task() if "asyncio" in _modules or "trio" in _modules else None
 
