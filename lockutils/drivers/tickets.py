@@ -91,13 +91,15 @@ class Ticket:
             if line.cell:
                 line.users[self] = None
         while self.number is None:
-            number = self._next_number()
-            # one step
-            if number not in line:
-                line[number] = self
-                self.number = line.newest = number
-            else:
+            newest = line.newest if line else None
+            number = self._next_number(newest)
+            # One step.  If a thread of ours has taken one meanwhile, the number may be lower
+            # than others of ours: as the newest, it would send the next takers to a number
+            # that is in use, over and over.
+            if newest != (line.newest if line else None):
                 continue
+            line[number] = self
+            self.number = line.newest = number
             taken = _posix.span_try(line.cell[0], self._byte(_posix.WRITE, number))
             if not taken or self._find(number + 1, _HALF - 1) is not None:
                 self._take_back(number)
@@ -159,9 +161,13 @@ class Ticket:
                 _posix.close_number(cell[0])
         opened.update(line.cell)
 
-    def _next_number(self) -> int:
-        line = self._line
-        newest = line.newest if line else self._find(0, TICKETS)
+    def _next_number(self, newest: int | None) -> int:
+        """Return a number behind all others.
+
+        :param newest: the newest of this process, if it has any
+        """
+        if newest is None:
+            newest = self._find(0, TICKETS)
         if newest is None:
             return 0
         # The newest of all: in leaps, twice as far after each that found something beyond.

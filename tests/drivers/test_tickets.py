@@ -79,7 +79,7 @@ def test_a_new_one_is_behind_all_although_lower_ones_are_free(process):
 def test_numbers_go_round(process, monkeypatch, start):
     takes = [process() for _ in range(3)]
     with monkeypatch.context() as late:
-        late.setattr(Ticket, "_next_number", lambda _: start)
+        late.setattr(Ticket, "_next_number", lambda *_: start)
         tickets = [takes[0]()]
     tickets += [takes[position]() for position in (1, 2, 1, 0)]
 
@@ -97,8 +97,8 @@ def test_a_number_that_was_taken_too_low_is_given_back(process, monkeypatch):
     late = Ticket(one()._place)
     real, looks = Ticket._next_number, []
 
-    def too_early(self):
-        number = real(self)
+    def too_early(self, newest):
+        number = real(self, newest)
         if not looks:
             looks.append(number)
             theirs = [another(), another()]
@@ -109,6 +109,28 @@ def test_a_number_that_was_taken_too_low_is_given_back(process, monkeypatch):
     late.take()
 
     assert late.number > looks[0]
+    late.give_back()
+
+
+def test_a_number_that_others_of_the_process_have_gone_past_is_not_taken(process, monkeypatch):
+    """As the newest it would stop the next taker: the one after it is in use."""
+    one = process()
+    late = Ticket(one()._place)
+    real, entered = Ticket._next_number, []
+
+    def too_early(self, newest):
+        number = real(self, newest)
+        if not entered:
+            entered.append(True)
+            theirs = [one(), one()]
+            assert theirs[0].number == number
+            theirs[0].give_back()
+        return number
+
+    monkeypatch.setattr(Ticket, "_next_number", too_early)
+    late.take()
+
+    assert Background(one).result().number > late.number == 3
     late.give_back()
 
 
