@@ -261,7 +261,9 @@ class Lock:
         start = monotonic()
         waiter: Parker = task_parker() if by_task else blocking_parker()
         deadline = Deadline(limit, waiter.clock)
-        if limit is None and queue.waits_for_itself(turn, by_task=by_task):
+        # To ask for more than one has is an error also with a time-out: nobody else ends that.
+        upgrades = first.shared and not turn.shared
+        if (limit is None or upgrades) and queue.waits_for_itself(turn, by_task=by_task):
             raise DeadlockError(f"the caller holds {self.name!r}, and would wait for itself")
         directory = self._directory
         #: if the turn was ours from the beginning, the try outside has failed already

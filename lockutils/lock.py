@@ -61,7 +61,8 @@ def lock(
         it has passed, ``with`` raises :class:`LockTimeout`
     :param shared: a reader: any number of readers hold at a time, and none while somebody holds
         who is not one.  Who waits is served in the order of arrival, so that a writer is not
-        kept out by readers who come after it
+        kept out by readers who come after it.  Who holds it so and waits for it otherwise gets
+        a :class:`DeadlockError`
     :param slots: how many may hold at a time, over all processes if ``external``.  All users of
         a name must agree; who does not gets a :class:`SlotsMismatchError`, which an exclusive
         or shared user is, too.  Who waits is served in the order of arrival

@@ -93,7 +93,10 @@ def test_upgrading_is_a_deadlock(lock):
             with pytest.raises(lockutils.DeadlockError, match="'it'"):
                 lock(**options).acquire()
             assert in_line() == 1
-        assert not lock().acquire(timeout=0.001)
+            with pytest.raises(lockutils.DeadlockError, match="'it'"):
+                lock(**options).acquire(timeout=30)
+            assert not lock(**options).acquire(blocking=False)
+        assert not elsewhere(lock().acquire, timeout=0.001)
     with lock(shared=True, reentrant=True), pytest.raises(lockutils.DeadlockError):
         lock(reentrant=True).acquire()
 
