@@ -28,6 +28,7 @@ __all__ = [
     "get_ident",
     "local",
     "read",
+    "sleep",
     "start_new_thread",
     "write",
 ]
@@ -56,3 +57,13 @@ allocate_lock = _original("allocate_lock")
 get_ident = _original("get_ident")
 local = _original("_local")
 start_new_thread = _original("start_new_thread")
+
+
+def sleep(seconds: float) -> None:
+    """Block the calling native thread.
+
+    Not ``time.sleep``, which in a patched interpreter switches to another greenthread.
+    """
+    never_released = allocate_lock()
+    never_released.acquire()
+    never_released.acquire(True, seconds)

@@ -106,7 +106,7 @@ class Lock:
         """
         turn = self._turn
         # what a parent process acquired is not in the queue of a forked child
-        inherited = turn is not None and (not self._queue or self._queue[0] is not turn)
+        inherited = turn is not None and turn not in self._queue
         self.__exit__(None, None, None)
         if inherited:
             raise RuntimeError(f"the lock {self.name!r} was acquired by the parent, before a fork")

@@ -46,25 +46,7 @@ class Mode:
         self.reentrant = bool(reentrant)
 
 
-class _LockInMode(Lock):
-    __slots__ = ("_mode",)
-
-    def __init__(
-        self,
-        name: str,
-        key: str,
-        queue: TurnQueue,
-        directory: Directory | None,
-        limit: float | None,
-        do_log: bool | str,
-        fair: bool,
-        mode: Mode,
-    ) -> None:
-        super().__init__(name, key, queue, directory, limit, do_log, fair)
-        self._mode = mode
-
-
-class SharingLock(_LockInMode):
+class SharingLock(Lock):
     """A handle of a lock in a mode of its own.
 
     It may be acquired again before it was released, by the same caller or others, where the
@@ -72,7 +54,7 @@ class SharingLock(_LockInMode):
     none, the latest of all, since whoever has the handle may release it.
     """
 
-    __slots__ = ("_holds",)
+    __slots__ = ("_holds", "_mode")
 
     def __init__(
         self,
@@ -87,12 +69,13 @@ class SharingLock(_LockInMode):
     ) -> None:
         if directory is not None and not SHARES and (mode.shared or mode.slots > 1):
             raise ValueError("shared and slots need fcntl for external locks, which is not here")
-        super().__init__(name, key, queue, directory, limit, do_log, fair, mode)
+        super().__init__(name, key, queue, directory, limit, do_log, fair)
+        self._mode = mode
         #: in the order in which they were acquired
         self._holds: list[_Hold] = []
 
     def _acquire(self, limit: float | None, *_: object) -> bool:
-        hold = self._new_hold()
+        hold = _Hold(self)
         try:
             if not hold.acquire_again() and not hold._acquire(limit, *hold.how()):
                 return False
@@ -104,7 +87,7 @@ class SharingLock(_LockInMode):
 
     async def _acquire_in_task(self, limit: float | None, *_: object) -> bool:
         await task_checkpoint()
-        hold = self._new_hold()
+        hold = _Hold(self)
         try:
             if not hold.acquire_again() and not await hold._acquire_in_task(limit, *hold.how()):
                 return False
@@ -113,12 +96,6 @@ class SharingLock(_LockInMode):
         except BaseException:
             self._drop(hold)
             raise
-
-    def _new_hold(self) -> _Hold:
-        where = self._queue, self._directory
-        return _Hold(
-            self.name, self._key, *where, self._limit, self._do_log, self._fair, self._mode
-        )
 
     def _drop(self, hold: _Hold) -> None:
         if hold in self._holds:
@@ -152,7 +129,7 @@ class SharingLock(_LockInMode):
             return mine[-1]
 
     def hand_to_children(self) -> None:
-        for hold in self._holds or [self._new_hold()]:
+        for hold in self._holds or [_Hold(self)]:
             hold.hand_to_children()
 
     def __repr__(self) -> str:
@@ -161,22 +138,19 @@ class SharingLock(_LockInMode):
         return f"<Lock {self.name!r}{where}, {state}>"
 
 
-class _Hold(_LockInMode):
-    """One hold, or the wait for it."""
+class _Hold(Lock):
+    """One hold of a handle, or the wait for it."""
 
-    __slots__ = ()
+    __slots__ = ("_mode",)
+
+    def __init__(self, of: SharingLock) -> None:
+        where = of._queue, of._directory
+        super().__init__(of.name, of._key, *where, of._limit, of._do_log, of._fair)
+        self._mode = of._mode
 
     def is_of(self, caller: Turn) -> bool:
         turn = self._turn
         return turn is not None and turn.is_of_same(caller)
-
-    def release(self) -> None:
-        turn = self._turn
-        # what a parent process acquired is not in the queue of a forked child
-        inherited = turn is not None and turn not in self._queue
-        self.__exit__(None, None, None)
-        if inherited:
-            raise RuntimeError(f"the lock {self.name!r} was acquired by the parent, before a fork")
 
     def acquire_again(self) -> bool:
         """Whether the caller has it already and may have it once more, and now does."""

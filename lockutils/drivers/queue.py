@@ -103,7 +103,7 @@ class Place:
 
     def is_held(self) -> bool:
         """Whether somebody has the record lock of the lock file."""
-        return _look(self.path, _posix.WHOLE)
+        return _look(self.path, _posix.WHOLE) is not None
 
     def use(self) -> tuple[int | None, int | None]:
         """Return how those have the lock file who hold it at the moment.
@@ -111,15 +111,7 @@ class Place:
         :return: the kind of their record lock, or ``None``; and how many may hold at a time
             as they have it, or ``None`` if nobody holds or another tool does
         """
-        cell: list[int] = []
-        try:
-            _posix.open_into(cell, self.path, os.O_RDONLY)
-            found = _posix.span_in_use(cell[0], _DECLARATIONS)
-        except OSError:
-            return None, None
-        finally:
-            if cell:
-                _posix.close_number(cell[0])
+        found = _look(self.path, _DECLARATIONS)
         if found is None:
             return None, None
         start, _, kind, pid = found
@@ -132,20 +124,21 @@ class Place:
         # instant, the look fails, and is as good as one a moment earlier.
         cell = self.line.cell
         if not cell:
-            return _look(self.queue, what)
+            return _look(self.queue, what) is not None
         try:
             return _posix.span_in_use(cell[0], what) is not None
         except (OSError, IndexError):
             return False
 
 
-def _look(path: bytes, what: bytes) -> bool:
+def _look(path: bytes, what: bytes) -> tuple[int, int, int, int] | None:
+    """As :func:`_posix.span_in_use`, of the file at ``path``."""
     cell: list[int] = []
     try:
         _posix.open_into(cell, path, os.O_RDONLY)
-        return _posix.span_in_use(cell[0], what) is not None
+        return _posix.span_in_use(cell[0], what)
     except OSError:
-        return False  # there is no such file, so nobody was ever there; or no such lock
+        return None  # there is no such file, so nobody was ever there; or no such lock
     finally:
         # No call before the one that closes: a signal handler may raise at the end of any.
         if cell:

@@ -8,7 +8,7 @@ one, too: each is served in the order of arrival, and readers next to each other
 
 from __future__ import annotations
 
-from lockutils._native import allocate_lock
+from lockutils._native import sleep
 from lockutils.drivers import _posix, lock_file
 from lockutils.drivers.descriptors import opened
 from lockutils.drivers.file import FileClaim
@@ -81,12 +81,5 @@ class SharedClaim(JointClaim):
             return False
         self._times -= 1
         self._let_go()
-        _nap()
+        sleep(_INSTANT)
         return True
-
-
-def _nap() -> None:
-    # not time.sleep, which in a patched interpreter would switch to another greenthread
-    lock = allocate_lock()
-    lock.acquire()
-    lock.acquire(True, _INSTANT)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 
 from lockutils import helpers
-from lockutils._native import allocate_lock
+from lockutils._native import allocate_lock, sleep
 from lockutils.drivers import _posix
 from lockutils.drivers.descriptors import opened
 
@@ -107,9 +107,7 @@ class _Watch:
         except OSError:
             # The file is gone, and with it the holder; or there are too many files or locks:
             # whoever waits looks again, but not at once.
-            pause = allocate_lock()
-            pause.acquire()
-            pause.acquire(True, _PAUSE)
+            sleep(_PAUSE)
         finally:
             if cell:
                 opened.discard(cell[0])

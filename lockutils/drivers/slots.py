@@ -14,7 +14,7 @@ import errno
 import os
 from posix import sched_yield
 
-from lockutils._native import allocate_lock
+from lockutils._native import sleep
 from lockutils.drivers import _posix
 from lockutils.drivers.queue import DECLARED
 from lockutils.drivers.shared import JointClaim
@@ -138,12 +138,10 @@ class SlotClaim(JointClaim):
 
     def _check_not_exclusive(self) -> None:
         """Raise if an exclusive holder of ours stays; another tool is waited for."""
-        pause = allocate_lock()
-        pause.acquire()
         for _ in range(int(_MOMENT / 0.001)):
             if self._place.use()[1] != 1:
                 return
-            pause.acquire(True, 0.001)
+            sleep(0.001)
         raise self._mismatch(1)
 
 
