@@ -13,6 +13,42 @@ import lockutils
 #: seconds until a test gives up on what should happen at once; nothing is ever measured by it
 WATCHDOG = 30.0
 
+#: the beginning of a program that is told a library of greenthreads, and whether to patch by it
+GREENTHREADS = """
+import sys
+library, patched = sys.argv[1], sys.argv[2] == "patched"
+if library == "eventlet":
+    import eventlet
+    if patched:
+        eventlet.monkey_patch()
+    spawn, sleep = eventlet.spawn, eventlet.sleep
+    def join(greenlet):
+        return greenlet.wait()
+else:
+    import gevent
+    if patched:
+        from gevent import monkey
+        monkey.patch_all()
+    spawn, sleep = gevent.spawn, gevent.sleep
+    def join(greenlet):
+        return greenlet.get()
+"""
+
+#: a program that acquires a lock, says so, and releases it when it is sent a line
+HOLDER = """
+import os, sys
+import lockutils
+lock = lockutils.{}
+lock.acquire()
+print("held", flush=True)
+sys.stdin.readline()
+lock.release()
+print("released", flush=True)
+sys.stdin.readline()
+"""
+OURS = "lock('name', external=True, lock_path=sys.argv[1])"
+FILE_LOCK = "external_lock('name', lock_path=sys.argv[1])"
+
 _ROOT = str(Path(lockutils.__file__).parents[1])
 
 
@@ -92,6 +128,22 @@ class Peers:
     def close(self):
         for peer in self._started:
             peer.close()
+
+
+def kill_at_any_instant(workers, start, kills, chance):
+    """Kill one worker after the other, and ``start`` another in its place.
+
+    :return: what the killed ones have printed
+    """
+    printed = ""
+    for _ in range(kills):
+        # not a wait for anything: the instant is to be any
+        time.sleep(chance.random() / 10)
+        victim = workers.pop(chance.randrange(len(workers)))
+        victim.kill()
+        printed += victim.communicate()[0] or ""
+        workers.append(start())
+    return printed
 
 
 class Background:

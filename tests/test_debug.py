@@ -8,7 +8,7 @@ import threading
 
 import pytest
 import trio
-from lock_peers import WATCHDOG, Background, run_python, until
+from lock_peers import GREENTHREADS, WATCHDOG, Background, run_python, until
 
 import lockutils
 from lockutils import debug
@@ -243,24 +243,9 @@ def test_trio_tasks(reports):
     assert all("in one_then" in stack.splitlines()[-2] for stack in inversion.stacks)
 
 
-GREEN = """
-import sys
-library, patched = sys.argv[1], sys.argv[2] == "patched"
-if library == "eventlet":
-    import eventlet
-    if patched:
-        eventlet.monkey_patch()
-    spawn, sleep = eventlet.spawn, eventlet.sleep
-    def join(greenlet):
-        return greenlet.wait()
-else:
-    import gevent
-    if patched:
-        from gevent import monkey
-        monkey.patch_all()
-    spawn, sleep = gevent.spawn, gevent.sleep
-    def join(greenlet):
-        return greenlet.get()
+GREEN = (
+    GREENTHREADS
+    + """
 import lockutils
 
 reports = []
@@ -282,6 +267,7 @@ assert report.names == ("B", "A"), report
 for stack in report.stacks:
     assert "in one_then" in stack, stack
 """
+)
 
 
 @pytest.mark.parametrize("patched", ["patched", "plain"])

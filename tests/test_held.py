@@ -11,7 +11,7 @@ import threading
 
 import pytest
 import trio
-from lock_peers import Background, run_python
+from lock_peers import GREENTHREADS, Background, run_python
 
 import lockutils
 
@@ -159,24 +159,9 @@ def test_a_thread_with_the_number_of_one_that_ended():
     handle.release()
 
 
-GREEN = """
-import sys
-library, patched = sys.argv[1], sys.argv[2] == "patched"
-if library == "eventlet":
-    import eventlet
-    if patched:
-        eventlet.monkey_patch()
-    spawn, sleep = eventlet.spawn, eventlet.sleep
-    def join(greenlet):
-        return greenlet.wait()
-else:
-    import gevent
-    if patched:
-        from gevent import monkey
-        monkey.patch_all()
-    spawn, sleep = gevent.spawn, gevent.sleep
-    def join(greenlet):
-        return greenlet.get()
+GREEN = (
+    GREENTHREADS
+    + """
 import lockutils
 assert lockutils.__file__
 
@@ -195,6 +180,7 @@ with lockutils.lock("main"):
         join(greenlet)
         assert lockutils.held() == {"main"}, lockutils.held()
 """
+)
 
 
 @pytest.mark.parametrize("patched", ["patched", "plain"])

@@ -4,23 +4,18 @@ import os
 import subprocess
 
 import pytest
-from lock_peers import Background, is_free, opens, sleeps_for_a_lock, until
+from lock_peers import (
+    FILE_LOCK,
+    HOLDER,
+    OURS,
+    Background,
+    is_free,
+    opens,
+    sleeps_for_a_lock,
+    until,
+)
 
 import lockutils
-
-HOLDER = """
-import os, sys
-import lockutils
-lock = lockutils.{}
-lock.acquire()
-print("held", flush=True)
-sys.stdin.readline()
-lock.release()
-print("released", flush=True)
-sys.stdin.readline()
-"""
-OURS = "lock('name', external=True, lock_path=sys.argv[1])"
-FILE_LOCK = "external_lock('name', lock_path=sys.argv[1])"
 
 
 @pytest.mark.parametrize("prefix", [None, "app", "app-"])

@@ -1,3 +1,5 @@
+import errno
+import os
 import sys
 from pathlib import Path
 
@@ -14,3 +16,18 @@ def no_descriptor_leaks(tmp_path):
     """The test ends with nothing open in its directory, be it removed since or not."""
     yield
     assert not [target for target in open_descriptors().values() if str(tmp_path) in target]
+
+
+@pytest.fixture
+def only_to_read(monkeypatch):
+    """From when it is called on, no file can be opened to be written to."""
+    from lockutils.drivers import _posix
+
+    real = _posix._open
+
+    def open_to_read(path, flags, *mode):
+        if flags & os.O_RDWR:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return real(path, flags, *mode)
+
+    return lambda: monkeypatch.setattr(_posix, "_open", open_to_read)

@@ -22,7 +22,7 @@ from lockutils.interprocess import InterProcessLock  # noqa: E402
 if _posix._SETLK is None:
     pytest.skip("no open file description locks on this platform", allow_module_level=True)
 
-real_flock, real_fcntl, real_open = _posix.flock, _posix._fcntl, _posix._open
+real_flock, real_fcntl = _posix.flock, _posix._fcntl
 SETLK, SETLKW = _posix._SETLK, _posix._SETLKW
 
 
@@ -309,18 +309,12 @@ def test_a_foreign_record_lock_is_no_reason_to_give_up_a_kind(probes, new_claim,
 
 @pytest.mark.parametrize(("kind", "most"), [(FileClaim, 1), (SharedClaim, 2)])
 def test_a_file_that_can_only_be_read_needs_flock(
-    kind, most, probes, monkeypatch, new_claim, tmp_path
+    kind, most, probes, monkeypatch, only_to_read, new_claim, tmp_path
 ):
     """A read lock alone lets in every other reader, which is right for readers alone."""
-
-    def open_to_read(path, flags, *mode):
-        if flags & os.O_RDWR:
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        return real_open(path, flags, *mode)
-
     (tmp_path / "key").touch()
     monkeypatch.setattr(_posix, "flock", failing(errno.ENOSYS))
-    monkeypatch.setattr(_posix, "_open", open_to_read)
+    only_to_read()
     holders = 0
     for _ in range(2):
         try:

@@ -91,16 +91,9 @@ class TestExclusion:
 
         assert waiting.result()
 
-    def test_a_file_that_can_only_be_read_will_do(self, claims, path, monkeypatch):
-        real = os.open
+    def test_a_file_that_can_only_be_read_will_do(self, claims, path, only_to_read):
         path.touch()
-
-        def read_only(path, flags, *rest, **options):
-            if flags & os.O_RDWR:
-                raise PermissionError(13, "Permission denied")
-            return real(path, flags, *rest, **options)
-
-        monkeypatch.setattr("lockutils.drivers._posix._open", read_only)
+        only_to_read()
         one, other = claims(SharedClaim), claims(SharedClaim)
 
         assert one.try_acquire()

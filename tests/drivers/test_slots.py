@@ -350,19 +350,11 @@ def excluded_elsewhere(lock, path):
 
 
 class TestUnusableFiles:
-    def test_one_that_can_only_be_read(self, claims, path, monkeypatch):
-        real = os.open
+    def test_one_that_can_only_be_read(self, claims, path, only_to_read):
         path.touch()
-
-        def read_only(path, flags, *rest, **options):
-            if flags & os.O_RDWR:
-                raise PermissionError(13, "Permission denied")
-            return real(path, flags, *rest, **options)
-
-        with monkeypatch.context() as patched:
-            patched.setattr("lockutils.drivers._posix._open", read_only)
-            with pytest.raises(LockPathError, match="cannot be written to"):
-                claims().try_acquire()
+        only_to_read()
+        with pytest.raises(LockPathError, match="cannot be written to"):
+            claims().try_acquire()
 
     def test_a_fork_while_somebody_waits(self, full, claims, path):
         """The child has none of the watches; the parent's go on."""

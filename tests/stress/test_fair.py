@@ -4,7 +4,8 @@ import pathlib
 import random
 import subprocess
 import sys
-import time
+
+from lock_peers import kill_at_any_instant
 
 HERE = pathlib.Path(__file__).parent
 PROCESSES = 6
@@ -23,14 +24,7 @@ def test_nobody_overtakes_or_waits_for_the_dead(tmp_path):
 
     chance = random.Random(0)
     workers = [start() for _ in range(PROCESSES)]
-    killed = ""
-    for _ in range(KILLS):
-        # not a wait for anything: the instant is to be any
-        time.sleep(chance.random() / 10)
-        victim = workers.pop(chance.randrange(PROCESSES))
-        victim.kill()
-        killed += victim.communicate()[0]
-        workers.append(start())
+    killed = kill_at_any_instant(workers, start, KILLS, chance)
     for worker in workers:
         assert worker.stdout.readline() == "enough\n"
     for worker in workers:

@@ -4,7 +4,8 @@ import pathlib
 import random
 import subprocess
 import sys
-import time
+
+from lock_peers import kill_at_any_instant
 
 HERE = pathlib.Path(__file__).parent
 PROCESSES = 5
@@ -24,13 +25,7 @@ def test_never_too_many_inside(tmp_path):
 
     chance = random.Random(0)
     workers = [start() for _ in range(PROCESSES)]
-    for _ in range(KILLS):
-        # not a wait for anything: the instant is to be any
-        time.sleep(chance.random() / 10)
-        victim = workers.pop(chance.randrange(PROCESSES))
-        victim.kill()
-        victim.communicate()
-        workers.append(start())
+    kill_at_any_instant(workers, start, KILLS, chance)
     for worker in workers:
         worker.stdin.close()
     for worker in workers:
