@@ -1,0 +1,61 @@
+"""What a process has, and what of it is left when it should be gone."""
+
+from __future__ import annotations
+
+import gc
+import os
+import time
+from typing import NamedTuple
+
+import lockutils
+from lockutils.registry import registries_of_names
+
+#: how long what is left may take to go, in seconds: idle helper threads end by themselves
+_GOES_WITHIN = 30.0
+
+
+class Belongings(NamedTuple):
+    """What a process has: each is to be no more at the end than at the beginning."""
+
+    #: what its descriptors are open on, inotify instances among them
+    descriptors: list[str]
+    threads: int
+    #: locks that somebody has a handle of
+    registered: int
+    held: list[str]
+
+
+def belongings() -> Belongings:
+    gc.collect()
+    descriptors = []
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            descriptors.append(os.readlink(f"/proc/self/fd/{number}"))
+        except FileNotFoundError:  # that of the listing itself
+            pass
+    return Belongings(
+        sorted(descriptors),
+        len(os.listdir("/proc/self/task")),
+        sum(map(len, registries_of_names())),
+        sorted(lockutils.held()),
+    )
+
+
+def left_behind(before: Belongings) -> list[str]:
+    """Return what is more than before, when it has had time to go."""
+    deadline = time.monotonic() + _GOES_WITHIN
+    while True:
+        now = belongings()
+        left = [
+            one
+            for one in now.descriptors
+            if now.descriptors.count(one) > before.descriptors.count(one)
+        ]
+        if now.threads > before.threads:
+            left.append(f"{now.threads - before.threads} threads")
+        if now.registered > before.registered:
+            left.append(f"{now.registered - before.registered} registry entries")
+        left += now.held
+        if not left or time.monotonic() > deadline:
+            return left
+        time.sleep(0.1)

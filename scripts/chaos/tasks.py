@@ -1,0 +1,105 @@
+"""A process of asyncio tasks in two loops, which end and are made again; tasks are cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING
+
+import lockutils
+from chaos import forks
+
+if TYPE_CHECKING:
+    import random
+
+    from chaos.life import Life
+    from chaos.turns import Entry, Plan
+
+_TASKS = 4
+#: turns of a task in one loop
+_TURNS = 50
+
+
+def run(life: Life) -> None:
+    life.begins()
+    other = threading.Thread(target=_loops, args=(life, "second"))
+    other.start()
+    _loops(life, "first")
+    other.join()
+
+
+def _loops(life: Life, loop: str) -> None:
+    try:
+        while not life.is_over():
+            asyncio.run(_all_tasks(life, loop))
+    except BaseException:
+        life.trouble()
+
+
+async def _all_tasks(life: Life, loop: str) -> None:
+    """Until one of them has had its turns: the loop ends under the others."""
+    tasks = [
+        asyncio.ensure_future(_turns(life, life.chance(f"{loop} {task}"))) for task in range(_TASKS)
+    ]
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()
+
+
+async def _turns(life: Life, chance: random.Random) -> None:
+    for _ in range(_TURNS):
+        if life.is_over():
+            return
+        plan = life.draw(chance)
+        task = asyncio.ensure_future(one_turn(life, plan, asyncio.sleep))
+        try:
+            if plan.ended_after is not None:
+                await asyncio.wait([task], timeout=plan.ended_after)
+                task.cancel()
+            await asyncio.wait([task])
+        finally:
+            task.cancel()
+        if not task.cancelled():
+            task.result()
+            continue
+        life.outcomes["cancelled"] += 1
+
+
+async def one_turn(life: Life, plan: Plan, sleep: Sleep) -> None:
+    """As :func:`chaos.sync.one_turn`, in a task."""
+    entry = life.entry(plan)
+    entry.ask()
+    try:
+        await _take(life, plan, entry, sleep)
+        life.outcomes["done"] += 1
+    except lockutils.LockTimeout:
+        life.outcomes["timed out"] += 1
+    except lockutils.AcquireLockFailedException:
+        life.outcomes["not free"] += 1
+    except lockutils.LockPathError:
+        if not life.is_starved and not plan.is_tampered:
+            raise
+        life.outcomes["refused"] += 1
+    finally:
+        entry.left()
+
+
+async def _take(life: Life, plan: Plan, entry: Entry, sleep: Sleep) -> None:
+    async with plan.handle(life.place):
+        entry.begin()
+        try:
+            if plan.hold:
+                await sleep(plan.hold)
+            if plan.how == "reentrant":
+                async with plan.handle(life.place):
+                    await sleep(plan.hold)
+            if life.injects("fork"):
+                forks.perhaps(life, plan)
+        finally:
+            entry.end()
+
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    Sleep = Callable[[float], Awaitable[None]]
