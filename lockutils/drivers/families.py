@@ -32,6 +32,7 @@ class Families:
 BOTH = Families(flock=True, record=True)
 _of_device: dict[int, Families] = {}
 _probes = itertools.count()
+_TMPFILE: int | None = getattr(os, "O_TMPFILE", None)  # of Linux alone
 
 
 def of_file(fd: int) -> Families:
@@ -52,10 +53,8 @@ def find_out(fd: int, directory: bytes) -> None:
     device = os.fstat(fd).st_dev
     if device in _of_device:
         return
-    # a leading dot: no lock is ever named like this
-    path = directory + b"/.lockutils-probe-%d-%d" % (os.getpid(), next(_probes))
     try:
-        probe = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        probe, path = _open_probe(directory)
     except OSError:
         return
     try:
@@ -63,9 +62,23 @@ def find_out(fd: int, directory: bytes) -> None:
         flock, record = _works(_posix.flock_try, probe), _works(_record_try, probe)
     finally:
         os.close(probe)
-        os.unlink(path)
+        if path is not None:
+            os.unlink(path)
     if flock is not None and record is not None and (flock or record):
         _of_device[device] = Families(flock=flock, record=record)
+
+
+def _open_probe(directory: bytes) -> tuple[int, bytes | None]:
+    """Make a file; return its descriptor, and its path unless it has none."""
+    if _TMPFILE is not None:
+        try:
+            # a process that is killed meanwhile leaves nothing behind (open(2))
+            return os.open(directory, os.O_RDWR | os.O_CLOEXEC | _TMPFILE, 0o600), None
+        except OSError:
+            pass  # this file system has no files without a name
+    # a leading dot: no lock is ever named like this
+    path = directory + b"/.lockutils-probe-%d-%d" % (os.getpid(), next(_probes))
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), path
 
 
 def _works(lock: Callable[[int], bool], fd: int) -> bool | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import gc
 import os
 import time
@@ -21,7 +22,7 @@ class Belongings(NamedTuple):
     descriptors: list[str]
     threads: int
     #: locks that somebody has a handle of
-    registered: int
+    registered: list[str]
     held: list[str]
 
 
@@ -36,7 +37,7 @@ def belongings() -> Belongings:
     return Belongings(
         sorted(descriptors),
         len(os.listdir("/proc/self/task")),
-        sum(map(len, registries_of_names())),
+        sorted(str(key) for registry in registries_of_names() for key, _ in registry.items()),
         sorted(lockutils.held()),
     )
 
@@ -46,16 +47,15 @@ def left_behind(before: Belongings) -> list[str]:
     deadline = time.monotonic() + _GOES_WITHIN
     while True:
         now = belongings()
-        left = [
-            one
-            for one in now.descriptors
-            if now.descriptors.count(one) > before.descriptors.count(one)
-        ]
+        left = _more(now.descriptors, before.descriptors)
         if now.threads > before.threads:
             left.append(f"{now.threads - before.threads} threads")
-        if now.registered > before.registered:
-            left.append(f"{now.registered - before.registered} registry entries")
-        left += now.held
+        left += [f"the lock {name!r}" for name in _more(now.registered, before.registered)]
+        left += [f"the held lock {name!r}" for name in now.held]
         if not left or time.monotonic() > deadline:
             return left
         time.sleep(0.1)
+
+
+def _more(now: list[str], before: list[str]) -> list[str]:
+    return sorted((collections.Counter(now) - collections.Counter(before)).elements())

@@ -27,7 +27,11 @@ def perhaps(life: Life, plan: Plan) -> None:
     if plan.luck < _FORKS:
         fork(life, plan)
     elif plan.luck < _FORKS + _PROGRAMS:
-        subprocess.Popen(["sleep", str(_LINGERS)], close_fds=False)
+        try:
+            subprocess.Popen(["sleep", str(_LINGERS)], close_fds=False)
+        except OSError:
+            if not life.is_starved:
+                raise
 
 
 def fork(life: Life, plan: Plan) -> None:

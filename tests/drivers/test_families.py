@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import signal
 import threading
 
 import pytest
@@ -305,6 +306,37 @@ def test_a_foreign_record_lock_is_no_reason_to_give_up_a_kind(probes, new_claim,
         for lock in (fcntl.flock, fcntl.lockf):
             with pytest.raises((BlockingIOError, PermissionError)):
                 lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_process_that_is_killed_meanwhile_leaves_no_file(peers, tmp_path):
+    victim = peers.python(
+        "import os, signal, sys\n"
+        "from lockutils.drivers import _posix, families\n"
+        "def die(*_):\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "families._works = die\n"
+        "cell = []\n"
+        "_posix.open_file(cell, os.fsencode(sys.argv[1]) + b'/key')\n"
+        "families.find_out(cell[0], os.fsencode(sys.argv[1]))\n",
+        tmp_path,
+    )
+
+    assert victim.end() == -signal.SIGKILL
+
+    assert os.listdir(tmp_path) == ["key"]
+
+
+def test_a_file_system_without_nameless_files_can_be_probed(probes, monkeypatch, tmp_path):
+    monkeypatch.setattr(families, "_TMPFILE", os.O_DIRECTORY)  # an error on a file to write to
+    cell = []
+    _posix.open_file(cell, os.fsencode(tmp_path) + b"/key")
+    try:
+        families.find_out(cell[0], os.fsencode(tmp_path))
+    finally:
+        _posix.close(cell)
+
+    assert len(probes) == 1
+    assert os.listdir(tmp_path) == ["key"]
 
 
 @pytest.mark.parametrize(("kind", "most"), [(FileClaim, 1), (SharedClaim, 2)])
