@@ -34,6 +34,9 @@ class EventletMailbox(Mailbox):
         self._listener = self.hub.add(
             self.hub.READ, self._read_end, self.deliver, self.deliver, lambda: None
         )
+        # A listener keeps the greenthread that made it, which is only the first one of those
+        # that park.  When that has died of an exception, it keeps all that it had, locks too.
+        self._listener.greenlet = self.hub.greenlet
 
     def _stop_listening(self) -> None:
         self.hub.remove(self._listener)
