@@ -31,11 +31,15 @@ class TrioParker:
             return False
         library = self._trio
         with library.move_on_after(float("inf") if left is None else left):
-            self._task = library.lowlevel.current_task()
-            # a wake that came before this found no task and has set the flag
-            if not self._woken:
-                await library.lowlevel.wait_task_rescheduled(self._abort)
-            self._task = None
+            try:
+                self._task = library.lowlevel.current_task()
+                # a wake that came before this found no task and has set the flag
+                if not self._woken:
+                    await library.lowlevel.wait_task_rescheduled(self._abort)
+            finally:
+                # A signal handler may have raised before the task was asleep; who wakes it
+                # later, wherever it sleeps then, would break trio.
+                self._task = None
         self._woken = False
         return deadline.left() != 0.0
 
