@@ -37,6 +37,7 @@ def main() -> int:
         modes={mode: MODES[mode] for mode in options.modes},
         keys="".join(options.keys),
         faults=options.faults,
+        bound=options.bound,
     )
     kinds = [kind for kind in options.kinds for _ in range(KINDS[kind])]
     goal = Goal(options.time, options.turns, options.kills)
@@ -57,7 +58,7 @@ def parse() -> argparse.Namespace:
     number("--turns", type=int, default=0, metavar="N", help="at least so many turns")
     number("--kills", type=int, default=0, metavar="N", help="at least so many SIGKILLs")
     number("--seed", default=None, help="by default a new one; it is printed")
-    number("--bound", type=float, default=20.0, metavar="S", help="for a waiter of a free lock")
+    number("--bound", type=float, default=20.0, metavar="S", help="how long anybody may wait")
     number("--directory", metavar="DIR", help="where to put the locks, instead of $TMPDIR")
     number("--json", metavar="FILE", help="write the verdict there, too")
     for name, choices in (

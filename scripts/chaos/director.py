@@ -81,7 +81,8 @@ def run(job: Job, kinds: list[str], goal: Goal, bound: float) -> Outcome:
             _dump(population)
         late = population.end(_ENDS_WITHIN)
         look()
-        outcome = Outcome(time.monotonic() - start, witness, dict(faults.injected))
+        injected = {**faults.injected, **witness.faults}
+        outcome = Outcome(time.monotonic() - start, witness, injected)
         for member in late:
             outcome.wedges.append(f"{member.job.process} (pid {member.pid}) does not end")
         if late and not witness.wedges:

@@ -24,12 +24,15 @@ if TYPE_CHECKING:
 WEIGHTS = {
     "kill": 20,  # SIGKILL
     "stop": 4,  # SIGSTOP, and SIGCONT a while later
-    "interrupt": 15,  # SIGINT or SIGALRM; their handlers raise in processes of threads
+    "interrupt": 15,  # SIGINT or SIGALRM; their handlers raise
     "fork": 8,  # a signal handler that forks; and holders that fork and start programs
     "clean": 10,  # a lock file is removed by one who has locked it
     "tamper": 10,  # a lock file is removed, replaced or changed by one who has not
     "end": 2,  # a process ends in peace, and is looked at
-    "starve": 0,  # descriptors run out; the processes do that by themselves
+    # the processes do these by themselves
+    "descriptors": 0,  # there are no more of them
+    "threads": 0,  # there is no memory for another one
+    "errors": 0,  # system calls of the file driver fail
 }
 
 
@@ -95,14 +98,13 @@ class Faults:
         return True
 
     def _interrupt(self) -> bool:
-        return self._send(self._chance.choice([signal.SIGINT, signal.SIGALRM]))
+        number = self._chance.choice([signal.SIGINT, signal.SIGALRM])
+        return self._send(number, "threads", "trio")
 
     def _fork(self) -> bool:
         return self._send(signal.SIGUSR2, "threads")
 
     def _send(self, number: signal.Signals, *kinds: str) -> bool:
-        # asyncio and trio take SIGINT as the wish that the whole program ends
-        kinds = kinds or ("threads",) if number == signal.SIGINT else kinds
         victim = self._population.pick(self._chance, *kinds)
         if victim is not None:
             victim.send(number)

@@ -27,16 +27,19 @@ def perhaps(life: Life, plan: Plan) -> None:
     if plan.luck < _FORKS:
         fork(life, plan)
     elif plan.luck < _FORKS + _PROGRAMS:
+        start = time.monotonic()
         try:
             subprocess.Popen(["sleep", str(_LINGERS)], close_fds=False)
+            life.note("program")
         except OSError:
-            if not life.is_starved:
+            if not life.shortages.since(start):
                 raise
 
 
 def fork(life: Life, plan: Plan) -> None:
     """Fork a child that wants what ``plan`` has, by itself, and ends in one way or other."""
     process = f"{life.job.process}/{next(_numbers)}"
+    life.note("fork")
     if os.fork():
         return
     try:
@@ -46,7 +49,7 @@ def fork(life: Life, plan: Plan) -> None:
         inspect(life, plan, process, chance.random() / 50)
         ending = chance.randrange(4)
         if ending == 0:
-            time.sleep(chance.random() * _LINGERS)
+            _linger(life, chance)
         elif ending == 1:
             os.kill(os.getpid(), signal.SIGKILL)
         elif ending == 2:
@@ -57,6 +60,14 @@ def fork(life: Life, plan: Plan) -> None:
         os._exit(0)
 
 
+def _linger(life: Life, chance: random.Random) -> None:
+    """Stay, sometimes for so long that whoever waits for what the child has, waits in vain."""
+    longest = 2 * life.job.bound if chance.random() < 0.1 else _LINGERS
+    end = time.monotonic() + chance.random() * longest
+    while time.monotonic() < end and not life.is_run_over():
+        time.sleep(_LINGERS)
+
+
 def inspect(life: Life, plan: Plan, process: str, timeout: float) -> None:
     """In the child: it holds nothing, and is kept out as anybody else is."""
     held = lockutils.held()
@@ -64,6 +75,7 @@ def inspect(life: Life, plan: Plan, process: str, timeout: float) -> None:
         life.trouble(f"the child {process} holds {sorted(held)}")
     plan = Plan(plan.keys, plan.how, plan.fair, timeout, 0.0, None, 1.0)
     entry = Entry(life.journal, process, plan)
+    start = time.monotonic()
     entry.ask()
     try:
         with plan.handle(life.place):
@@ -72,7 +84,7 @@ def inspect(life: Life, plan: Plan, process: str, timeout: float) -> None:
     except lockutils.AcquireLockFailedException:
         pass
     except lockutils.LockPathError:
-        if not life.is_starved and not plan.is_tampered:
+        if not life.shortages.since(start) and not plan.is_tampered:
             raise
     finally:
         entry.left()

@@ -75,7 +75,7 @@ def _run(
                 continue
             greenthread = spawn(one, plan)
             kill_after(greenthread, plan.ended_after)
-            life.outcomes["killed"] += 1
+            life.note("greenlet-kill")
 
     def one(plan: Plan) -> None:
         try:

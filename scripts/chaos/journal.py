@@ -28,6 +28,8 @@ GONE = "GONE"
 #: somebody is about to take the file of the lock away, locked or not; and has done so
 SPLIT = "SPLIT"
 APART = "APART"
+#: what a process does to itself, or has done to one of its tasks; the key is its name
+FAULT = "FAULT"
 
 
 class Event(NamedTuple):

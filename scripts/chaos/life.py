@@ -11,8 +11,9 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from chaos.belongings import belongings
-from chaos.journal import Writer
+from chaos.journal import FAULT, Writer
 from chaos.keys import Place
+from chaos.shortage import Shortages
 from chaos.turns import Entry, Plan, draw
 
 
@@ -33,6 +34,8 @@ class Job:
     modes: dict[str, int]
     keys: str
     faults: list[str]
+    #: how long anybody may wait, in seconds
+    bound: float
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> Job:
@@ -47,8 +50,7 @@ class Life:
         self.belongings = belongings()
         #: what became of its turns
         self.outcomes: collections.Counter[str] = collections.Counter()
-        #: whether it has run out of descriptors on purpose
-        self.is_starved = False
+        self.shortages = Shortages()
         with open(f"{job.home}/flags", "rb") as file:
             self._flags = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
         self._troubles = os.open(
@@ -60,7 +62,10 @@ class Life:
         self.belongings = belongings()
 
     def is_over(self) -> bool:
-        return self._flags[self.job.number] != 0
+        return self._flags[self.job.number] != 0 or self.is_run_over()
+
+    def is_run_over(self) -> bool:
+        return self._flags[0] != 0
 
     def chance(self, actor: object) -> random.Random:
         """Return the dice of one actor: the same for the same seed."""
@@ -71,6 +76,10 @@ class Life:
 
     def entry(self, plan: Plan) -> Entry:
         return Entry(self.journal, self.job.process, plan)
+
+    def note(self, fault: str) -> None:
+        """Write down what this process does to itself."""
+        self.journal.write(FAULT, fault, "-", self.job.process)
 
     def injects(self, fault: str) -> bool:
         return fault in self.job.faults

@@ -78,7 +78,7 @@ class Population:
 
     def start(self, kind: str) -> None:
         self._started += 1
-        number = self._started % _MOST
+        number = self._started % (_MOST - 1) + 1  # the first flag is for all
         self._flags[number] = 0
         name = f"{kind}{self._started}"
         job = dataclasses.replace(self._first, process=name, kind=kind, number=number)
@@ -123,8 +123,7 @@ class Population:
         """Have all end in peace; return those who do not."""
         deadline = time.monotonic() + within
         everybody = self.members + self._leaving
-        for member in self.members:
-            self._flags[member.job.number] = 1
+        self._flags[0] = 1
         late = [
             one for one in everybody if not one.has_ended(max(0.0, deadline - time.monotonic()))
         ]

@@ -54,6 +54,7 @@ def _turn(life: Life, plan: Plan, name: str, chance: random.Random) -> None:
                     target=_in_child, args=(life.job, plan, name)
                 )
                 process.start()
+                life.note(method)
                 time.sleep(plan.hold)
             finally:
                 entry.end()

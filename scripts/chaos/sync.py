@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import time
 from typing import TYPE_CHECKING
 
 import lockutils
@@ -14,11 +16,22 @@ if TYPE_CHECKING:
     from chaos.turns import Entry, Plan
 
 
+class Interrupted(BaseException):
+    """Raised by a signal handler."""
+
+
 class Guard:
-    """What a signal handler of this thread finds: the turn that it may raise into."""
+    """What a signal handler of this thread or task finds: the turn that it may raise into."""
 
     def __init__(self) -> None:
         self.entry: Entry | None = None
+
+    def interrupt(self, signum: int) -> None:
+        """Called by the handler; raises if there is such a turn."""
+        entry = self.entry
+        if entry is not None:
+            entry.end()
+            raise KeyboardInterrupt if signum == signal.SIGINT else Interrupted
 
 
 def one_turn(
@@ -26,6 +39,7 @@ def one_turn(
 ) -> None:
     """Take a turn, and write down what becomes of it."""
     entry = life.entry(plan)
+    start = time.monotonic()
     entry.ask()
     try:
         guard.entry = entry
@@ -36,7 +50,7 @@ def one_turn(
     except lockutils.AcquireLockFailedException:
         life.outcomes["not free"] += 1
     except lockutils.LockPathError:
-        if not life.is_starved and not plan.is_tampered:
+        if not life.shortages.since(start) and not plan.is_tampered:
             raise
         life.outcomes["refused"] += 1
     finally:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import lockutils
 from chaos import forks
+from chaos.shortage import LASTS
+from chaos.sync import Guard
 
 if TYPE_CHECKING:
     import random
@@ -31,7 +34,12 @@ def run(life: Life) -> None:
 def _loops(life: Life, loop: str) -> None:
     try:
         while not life.is_over():
-            asyncio.run(_all_tasks(life, loop))
+            start = time.monotonic()
+            try:
+                asyncio.run(_all_tasks(life, loop))
+            except OSError:  # a loop needs descriptors of its own
+                if not life.shortages.since(start):
+                    raise
     except BaseException:
         life.trouble()
 
@@ -50,8 +58,11 @@ async def _turns(life: Life, chance: random.Random) -> None:
     for _ in range(_TURNS):
         if life.is_over():
             return
+        with life.shortages.perhaps(life, chance) as is_short:
+            if is_short:
+                await asyncio.sleep(LASTS)
         plan = life.draw(chance)
-        task = asyncio.ensure_future(one_turn(life, plan, asyncio.sleep))
+        task = asyncio.ensure_future(one_turn(life, plan, asyncio.sleep, Guard()))
         try:
             if plan.ended_after is not None:
                 await asyncio.wait([task], timeout=plan.ended_after)
@@ -62,14 +73,16 @@ async def _turns(life: Life, chance: random.Random) -> None:
         if not task.cancelled():
             task.result()
             continue
-        life.outcomes["cancelled"] += 1
+        life.note("cancel")
 
 
-async def one_turn(life: Life, plan: Plan, sleep: Sleep) -> None:
+async def one_turn(life: Life, plan: Plan, sleep: Sleep, guard: Guard) -> None:
     """As :func:`chaos.sync.one_turn`, in a task."""
     entry = life.entry(plan)
+    start = time.monotonic()
     entry.ask()
     try:
+        guard.entry = entry
         await _take(life, plan, entry, sleep)
         life.outcomes["done"] += 1
     except lockutils.LockTimeout:
@@ -77,10 +90,12 @@ async def one_turn(life: Life, plan: Plan, sleep: Sleep) -> None:
     except lockutils.AcquireLockFailedException:
         life.outcomes["not free"] += 1
     except lockutils.LockPathError:
-        if not life.is_starved and not plan.is_tampered:
+        if not life.shortages.since(start) and not plan.is_tampered:
             raise
         life.outcomes["refused"] += 1
     finally:
+        # no call before this: from here on nothing is raised into it
+        guard.entry = None
         entry.left()
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import resource
 import signal
 import threading
 import time
 from typing import TYPE_CHECKING
 
 from chaos import forks
-from chaos.sync import Guard, one_turn
+from chaos.shortage import LASTS
+from chaos.sync import Guard, Interrupted, one_turn
 
 if TYPE_CHECKING:
     import random
@@ -19,21 +18,20 @@ if TYPE_CHECKING:
     from chaos.life import Life
 
 _OTHERS = 3
-#: how often, and how long, the process may open no more files
-_STARVES, _STARVED_SECONDS = 0.003, 0.003
-
-
-class Interrupted(BaseException):
-    """Raised by a handler."""
 
 
 def run(life: Life) -> None:
     life.begins()
     guard = Guard()
     _handle_signals(life, guard)
-    others = [threading.Thread(target=_turns, args=(life, number)) for number in range(_OTHERS)]
+    all_started = threading.Event()  # before there is a shortage of threads
+    others = [
+        threading.Thread(target=_turns, args=(life, number, all_started))
+        for number in range(_OTHERS)
+    ]
     for other in others:
         other.start()
+    all_started.set()
     chance = life.chance("main")
     while not life.is_over():
         try:
@@ -44,13 +42,15 @@ def run(life: Life) -> None:
         other.join()
 
 
-def _turns(life: Life, number: int) -> None:
+def _turns(life: Life, number: int, all_started: threading.Event) -> None:
     chance, guard = life.chance(number), Guard()
+    all_started.wait()
     try:
         while not life.is_over():
             plan = life.draw(chance)
-            if number == 0 and plan.luck > 1 - _STARVES and life.injects("starve"):
-                _starve(life)
+            with life.shortages.perhaps(life, chance) as is_short:
+                if is_short:
+                    time.sleep(LASTS)
             one_turn(life, plan, time.sleep, guard)
     except BaseException:
         life.trouble()
@@ -58,10 +58,7 @@ def _turns(life: Life, number: int) -> None:
 
 def _handle_signals(life: Life, guard: Guard) -> None:
     def interrupt(signum: int, frame: FrameType | None) -> None:
-        entry = guard.entry
-        if entry is not None:
-            entry.end()
-            raise KeyboardInterrupt if signum == signal.SIGINT else Interrupted
+        guard.interrupt(signum)
 
     chance = life.chance("forks")
 
@@ -78,16 +75,3 @@ def _plan_of_child(life: Life, chance: random.Random) -> forks.Plan:
         plan = life.draw(chance)
         if plan.how != "internal":
             return plan
-
-
-def _starve(life: Life) -> None:
-    """Run out of descriptors for an instant, really."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    highest = max(map(int, os.listdir("/proc/self/fd")))
-    life.is_starved = True
-    life.outcomes["starved"] += 1
-    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, hard))
-    try:
-        time.sleep(_STARVED_SECONDS)
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

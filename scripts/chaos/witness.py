@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 from dataclasses import dataclass, field
 
-from chaos.journal import APART, ASK, BEGIN, END, GONE, KILL, LEFT, SPLIT, Event
+from chaos.journal import APART, ASK, BEGIN, END, FAULT, GONE, KILL, LEFT, SPLIT, Event
 from chaos.keys import SLOTS, is_slotted
 
 
@@ -14,6 +14,8 @@ class Turn:
     event: Event
     #: of the key when this turn was asked for
     generation: int
+    #: the witness' clock when it was asked for or came in
+    clock: float
     #: who came in since its process was killed, if anybody: then it does nothing more
     passed_by: Event | None = None
 
@@ -28,8 +30,6 @@ class Key:
 
     inside: dict[str, Turn] = field(default_factory=dict)
     waiting: dict[str, Turn] = field(default_factory=dict)
-    #: the witness' clock at the last event
-    changed: float = 0.0
     #: goes up when its file is about to be taken away, and when it has been: odd in between,
     #: when those who ask may find either file
     generation: int = 0
@@ -39,15 +39,17 @@ class Witness:
     """Judges overlaps as it reads, and wedges by a clock of its own.
 
     Its clock stands while any process is stopped: a stopped process may have what others wait
-    for, or be the next.
+    for, or be the next.  As nobody holds for longer than an instant, a waiter is one that is
+    not served if the lock is free, and just as well if others have it one after the other.
     """
 
     def __init__(self, bound: float) -> None:
-        #: how long a free lock may have a waiter, in seconds
+        #: how long anybody may wait, in seconds
         self.bound = bound
         self.clock = 0.0
         self.keys: dict[str, Key] = collections.defaultdict(Key)
         self.turns: collections.Counter[str] = collections.Counter()
+        self.faults: collections.Counter[str] = collections.Counter()
         self.overlaps: list[str] = []
         self.wedges: list[str] = []
         #: the longest wait by how it was asked for, in seconds
@@ -61,12 +63,14 @@ class Witness:
         if event.what in (KILL, GONE):
             self._end_of(event.who, gone=event.what == GONE)
             return
+        if event.what == FAULT:
+            self.faults[event.key] += 1
+            return
         key = self.keys[event.key]
-        key.changed = self.clock
         if event.what in (SPLIT, APART):
             key.generation += 1
         elif event.what == ASK:
-            key.waiting[event.who] = Turn(event, key.generation)
+            key.waiting[event.who] = Turn(event, key.generation, self.clock)
             self._at[event.process].add((event.key, event.who))
         elif event.what == BEGIN:
             self._begin(key, event)
@@ -81,7 +85,8 @@ class Witness:
 
     def _begin(self, key: Key, event: Event) -> None:
         asked = key.waiting.pop(event.who, None)
-        turn = Turn(event, key.generation if asked is None else asked.generation)
+        generation = key.generation if asked is None else asked.generation
+        turn = Turn(event, generation, self.clock)
         self.turns[event.how] += 1
         if asked is not None and asked.event.time and event.time:
             waited = (event.time - asked.event.time) / 1e9
@@ -116,7 +121,6 @@ class Witness:
             return
         for name, who in self._at.pop(process, ()):
             key = self.keys[name]
-            key.changed = self.clock
             key.waiting.pop(who, None)
             key.inside.pop(who, None)
         self._killed.discard(process)
@@ -125,10 +129,11 @@ class Witness:
         """Let the clock go on, and see whether somebody waits for nothing."""
         self.clock += elapsed
         for name, key in self.keys.items():
-            if key.waiting and not key.inside and self.clock - key.changed > self.bound:
-                asked = ", ".join(str(turn.event) for turn in key.waiting.values())
-                self.wedges.append(f"{name} is free, and there wait: {asked}")
-                key.changed = self.clock
+            late = [turn for turn in key.waiting.values() if self.clock - turn.clock > self.bound]
+            if late:
+                inside = ", ".join(str(turn.event) for turn in key.inside.values()) or "nobody"
+                asked = ", ".join(str(turn.event) for turn in late)
+                self.wedges.append(f"{name} has {inside}, and is waited for in vain by {asked}")
 
     def left_over(self) -> list[str]:
         """Return who is still inside or waits, when all should be gone."""
