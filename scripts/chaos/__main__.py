@@ -13,7 +13,7 @@ import shutil
 import sys
 import tempfile
 
-from chaos import director, verdict
+from chaos import director, keys, verdict
 from chaos.director import Goal
 from chaos.faults import WEIGHTS
 from chaos.life import Job
@@ -65,7 +65,7 @@ def parse() -> argparse.Namespace:
         ("faults", list(WEIGHTS)),
         ("kinds", list(KINDS)),
         ("modes", list(MODES)),
-        ("keys", list("xdsofn")),
+        ("keys", list(keys.KINDS)),
     ):
         number(
             f"--{name}",

@@ -9,10 +9,8 @@ import time
 from typing import NamedTuple
 
 import lockutils
+from lockutils import helpers
 from lockutils.registry import registries_of_names
-
-#: how long what is left may take to go, in seconds: idle helper threads end by themselves
-_GOES_WITHIN = 30.0
 
 
 class Belongings(NamedTuple):
@@ -20,6 +18,7 @@ class Belongings(NamedTuple):
 
     #: what its descriptors are open on, inotify instances among them
     descriptors: list[str]
+    #: without helpers that are idle and will end by themselves
     threads: int
     #: locks that somebody has a handle of
     registered: list[str]
@@ -36,15 +35,15 @@ def belongings() -> Belongings:
             pass
     return Belongings(
         sorted(descriptors),
-        len(os.listdir("/proc/self/task")),
+        len(os.listdir("/proc/self/task")) - len(helpers._idle),
         sorted(str(key) for registry in registries_of_names() for key, _ in registry.items()),
         sorted(lockutils.held()),
     )
 
 
-def left_behind(before: Belongings) -> list[str]:
-    """Return what is more than before, when it has had time to go."""
-    deadline = time.monotonic() + _GOES_WITHIN
+def left_behind(before: Belongings, within: float) -> list[str]:
+    """Return what is more than before, and does not go within some seconds."""
+    deadline = time.monotonic() + within
     while True:
         now = belongings()
         left = _more(now.descriptors, before.descriptors)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 #: how often a fault is injected on average, in seconds
 PACE = 0.02
 _LOOK_EVERY = 0.05
-#: how long all processes may take to end in peace, in seconds
-_ENDS_WITHIN = 90.0
+#: how long all processes may take to end in peace, in bounds: one waits, then another
+_ENDS_WITHIN = 3.0
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def run(job: Job, kinds: list[str], goal: Goal, bound: float) -> Outcome:
         faults.undo(all_now=True)
         if witness.wedges:
             _dump(population)
-        late = population.end(_ENDS_WITHIN)
+        late = population.end(_ENDS_WITHIN * bound)
         look()
         injected = {**faults.injected, **witness.faults}
         outcome = Outcome(time.monotonic() - start, witness, injected)

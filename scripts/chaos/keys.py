@@ -11,7 +11,7 @@ SLOTS = 3
 ONCE = 600
 
 #: by the first letter of the name: how many there are, and how often one is picked
-_KINDS = {
+KINDS = {
     "x": (3, 30),  # in a directory that was named
     "d": (2, 20),  # in the default directory
     "s": (2, 20),  # with slots
@@ -52,10 +52,10 @@ def is_tampered(key: str) -> bool:
     return key[0] == "f"
 
 
-def pick(chance: random.Random, kinds: str = "xdsofn") -> str:
-    (kind,) = chance.choices(kinds, [_KINDS[kind][1] for kind in kinds])
-    return f"{kind}{chance.randrange(_KINDS[kind][0])}"
+def pick(chance: random.Random, kinds: str = "".join(KINDS)) -> str:
+    (kind,) = chance.choices(kinds, [KINDS[kind][1] for kind in kinds])
+    return f"{kind}{chance.randrange(KINDS[kind][0])}"
 
 
 def names(kinds: str) -> list[str]:
-    return [f"{kind}{number}" for kind in kinds for number in range(_KINDS[kind][0])]
+    return [f"{kind}{number}" for kind in kinds for number in range(KINDS[kind][0])]

@@ -63,7 +63,7 @@ def live(job: Job, run: Callable[[Life], None], errors: str) -> None:
     life = Life(job)
     try:
         run(life)
-        left = left_behind(life.belongings)
+        left = left_behind(life.belongings, job.bound)
         if left:
             life.trouble(f"left behind: {left}")
         report = {"process": job.process, "kind": job.kind, "outcomes": life.outcomes}
