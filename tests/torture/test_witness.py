@@ -14,7 +14,7 @@ def witness():
 
 
 def tell(witness, *lines):
-    """Each line is what happened, by whom; then to which key and how, by default x0, exclusively."""
+    """Each line: what happened, by whom; and to which key and how, else x0, exclusively."""
     for line in lines:
         what, who, key, how = (*line.split(), "x0", "exclusive")[:4]
         witness.read(Event(0, what, key, how, who))
