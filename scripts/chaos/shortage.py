@@ -49,6 +49,12 @@ class Shortages:
         return self._guard.locked() or self._last >= start
 
     @contextmanager
+    def kept_out(self) -> Iterator[None]:
+        """Have none meanwhile."""
+        with self._guard:
+            yield
+
+    @contextmanager
     def perhaps(self, life: Life, chance: random.Random) -> Iterator[bool]:
         """Run out of something by chance; whether that is so."""
         names = [name for name in NAMES if life.injects(name)]

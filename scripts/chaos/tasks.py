@@ -34,14 +34,22 @@ def run(life: Life) -> None:
 def _loops(life: Life, loop: str) -> None:
     try:
         while not life.is_over():
-            start = time.monotonic()
+            with life.shortages.kept_out():  # a loop needs descriptors of its own
+                running = asyncio.new_event_loop()
             try:
-                asyncio.run(_all_tasks(life, loop))
-            except OSError:  # a loop needs descriptors of its own
-                if not life.shortages.since(start):
-                    raise
+                running.run_until_complete(_all_tasks(life, loop))
+                running.run_until_complete(_end_other_tasks())
+            finally:
+                running.close()
     except BaseException:
         life.trouble()
+
+
+async def _end_other_tasks() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _all_tasks(life: Life, loop: str) -> None:
