@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _FORKS, _PROGRAMS = 0.003, 0.001
 _LINGERS = 0.05
 _numbers = itertools.count(1)
+#: not empty while a thread of this process forks
+forking: list[None] = []
 
 
 def perhaps(life: Life, plan: Plan) -> None:
@@ -40,7 +42,7 @@ def fork(life: Life, plan: Plan) -> None:
     """Fork a child that wants what ``plan`` has, by itself, and ends in one way or other."""
     process = f"{life.job.process}/{next(_numbers)}"
     life.note("fork")
-    if os.fork():
+    if _fork_undisturbed():
         return
     try:
         for number in (signal.SIGINT, signal.SIGALRM, signal.SIGUSR2):
@@ -58,6 +60,18 @@ def fork(life: Life, plan: Plan) -> None:
         life.trouble()
     finally:
         os._exit(0)
+
+
+def _fork_undisturbed() -> int:
+    """Fork; meanwhile no handler raises.
+
+    What is raised into a function that Python calls at a fork is lost, and so is the rest of it.
+    """
+    forking.append(None)
+    try:
+        return os.fork()
+    finally:
+        forking.pop()
 
 
 def _linger(life: Life, chance: random.Random) -> None:

@@ -29,7 +29,7 @@ class Guard:
     def interrupt(self, signum: int) -> None:
         """Called by the handler; raises if there is such a turn."""
         entry = self.entry
-        if entry is not None:
+        if entry is not None and not forks.forking:
             entry.end()
             raise KeyboardInterrupt if signum == signal.SIGINT else Interrupted
 
