@@ -33,6 +33,9 @@ _UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
 
 _READ_WRITE = (_FLAGS | os.O_RDWR,)
 
+#: how often others may make and remove a file while it is opened
+_TRIES = 1000
+
 #: the two ways to have a flock
 EXCLUSIVE, SHARED = LOCK_EX, LOCK_SH
 
@@ -75,23 +78,33 @@ def open_file(cell: list[int], path: bytes) -> tuple[bool, bool]:
     that flag for a file of somebody else (``fs.protected_regular``, proc(5)).
 
     :return: whether it can be written to, whether it is new
+    :raises OSError: if it cannot be opened, or is not a regular file; nothing is open then
     """
-    while True:
+    for _ in range(_TRIES):
         try:
             open_into(cell, path, os.O_RDWR)
-            return True, False
+            return _checked(cell, True)
         except FileNotFoundError:
             pass
         except OSError as error:
             if error.errno not in _NOT_WRITABLE:
                 raise
             open_into(cell, path, os.O_RDONLY)
-            return False, False
+            return _checked(cell, False)
         try:
             open_into(cell, path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
             return True, True
         except FileExistsError:
             pass  # somebody was faster
+    raise OSError(errno.EAGAIN, "Others make and remove it all the time")
+
+
+def _checked(cell: list[int], writable: bool) -> tuple[bool, bool]:
+    """Refuse what is no file before anything is locked: somebody may have locked that."""
+    if not S_ISREG(fstat(cell[0]).st_mode):
+        close(cell)
+        raise OSError(errno.EINVAL, "Not a regular file")
+    return writable, False
 
 
 def lock_at_once(
@@ -138,7 +151,7 @@ def wait_at_once(fd: int, path: bytes, way: int = EXCLUSIVE, record: bytes = WHO
         named = stat(path)
     except (OSError, TypeError):
         return False
-    return held.st_ino == named.st_ino and held.st_dev == named.st_dev and S_ISREG(held.st_mode)
+    return held.st_ino == named.st_ino and held.st_dev == named.st_dev
 
 
 def unsupported(error: OSError) -> bool:

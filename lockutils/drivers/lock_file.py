@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-from stat import S_ISREG
 
 from lockutils._native import allocate_lock
 from lockutils.drivers import _posix, families
@@ -110,8 +109,6 @@ class LockFile:
         another file, and both of us would be in.
         """
         held = _posix.fstat(self._cell[0])
-        if not S_ISREG(held.st_mode):
-            raise OSError(errno.EINVAL, "Not a regular file")
         try:
             named = _posix.stat(self._place.path)
         except FileNotFoundError:
