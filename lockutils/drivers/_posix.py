@@ -21,8 +21,8 @@ from fcntl import fcntl as _fcntl
 # not those of os, which eventlet replaces by ones that may switch to another greenthread
 from posix import close as _close
 from posix import fstat as fstat
+from posix import lstat as lstat
 from posix import open as _open
-from posix import stat as stat
 from stat import S_ISREG
 
 close_number = _close
@@ -148,7 +148,7 @@ def wait_at_once(fd: int, path: bytes, way: int = EXCLUSIVE, record: bytes = WHO
         held = fstat(fd)  # before the wait: what comes after it is what the next holder waits for
         flock(fd, way)
         _fcntl(fd, _SETLK, record)  # type: ignore[arg-type]
-        named = stat(path)
+        named = lstat(path)
     except (OSError, TypeError):
         return False
     return held.st_ino == named.st_ino and held.st_dev == named.st_dev

@@ -106,11 +106,12 @@ class LockFile:
         """Whether the file that is locked is still what the path names.
 
         While we waited, somebody may have removed or replaced it: then the next one locks
-        another file, and both of us would be in.
+        another file, and both of us would be in.  A symbolic link to the file is not the file,
+        since nobody opens it by that.
         """
         held = _posix.fstat(self._cell[0])
         try:
-            named = _posix.stat(self._place.path)
+            named = _posix.lstat(self._place.path)
         except FileNotFoundError:
             return False
         return named.st_ino == held.st_ino and named.st_dev == held.st_dev

@@ -7,7 +7,7 @@ import os
 import socket
 
 import pytest
-from lock_peers import run_python, until_waited_for
+from lock_peers import is_free, run_python, until_waited_for
 from users import ATTACKER, IS_ROOT, VICTIM, Refused
 
 import lockutils
@@ -180,6 +180,27 @@ class TestLockFile:
 
         assert {name: seen(shared)[name] for name in before} == before
         assert target.read_text() == "precious"
+
+    @pytest.mark.parametrize("way", ["lock", "timeout", "shared", "fair"])
+    def test_that_was_moved_behind_a_link_in_the_meantime_is_not_the_file(
+        self, victim, shared, way
+    ):
+        """Nobody who comes later would open it, so it keeps nobody out."""
+        path = shared / "name"
+        holder = lockutils.lock("name", external=True, lock_path=shared)
+        assert holder.acquire()
+        victim.tell("take('name', way, lock_path=path)", way=way, path=shared)
+        until_waited_for(path)
+
+        path.rename(shared / "moved")
+        path.symlink_to(shared / "moved")
+        holder.release()
+
+        with pytest.raises(Refused) as refusal:
+            victim.answer()
+        assert "LockPathError" in refusal.value.kind
+        assert refusal.value.filename == str(path)
+        assert is_free("moved", external=True, lock_path=shared)
 
     def test_that_its_owner_has_a_lease_on_does_not_hang(self, victim, attacker, shared):
         """To open such a file waits for the owner, 45 seconds by default; but not for us."""
