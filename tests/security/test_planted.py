@@ -13,7 +13,7 @@ from users import ATTACKER, IS_ROOT, VICTIM, Refused
 import lockutils
 
 #: the ways to ask for a lock that meet at its file
-WAYS = ["lock", "timeout", "task", "shared", "slots", "fair", "lock_all"]
+WAYS = ["lock", "timeout", "task", "shared", "slots", "fair", "lock_all", "external_lock"]
 #: orders those who wait
 QUEUE = ".lockutils-queue"
 
