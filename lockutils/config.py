@@ -167,7 +167,7 @@ def _directory(path: StrPath, source: str) -> Directory:
 
 
 def _make_default(user: int) -> DefaultDirectory:
-    directory = DefaultDirectory(os.fsencode(f"{default_parent()}/lockutils-{user}"))
+    directory = DefaultDirectory(os.fsencode(f"{default_parent()}/lockutils-{user}"), user)
     directory.make()
     _defaults[user] = directory
     return directory

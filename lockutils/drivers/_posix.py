@@ -108,7 +108,11 @@ def _checked(cell: list[int], writable: bool) -> tuple[bool, bool]:
 
 
 def lock_at_once(
-    cell: list[int], path: bytes, way: int = EXCLUSIVE, record: bytes = WHOLE
+    cell: list[int],
+    path: bytes,
+    owner: int | None = None,
+    way: int = EXCLUSIVE,
+    record: bytes = WHOLE,
 ) -> bool | None:
     """Open, lock twice and check, if all of it is as ordinary as it nearly always is.
 
@@ -116,6 +120,7 @@ def lock_at_once(
     left.  He may have moved it away between our open and our lock; a look at the path would
     not help, since he can as well do so right after it.
 
+    :param owner: whose file alone is ordinary, if not anybody's
     :return: ``True`` with both locks held; else nothing is held or open: ``False`` if somebody
         has the flock; ``None`` for the single steps to tell what is out of the ordinary
     """
@@ -130,7 +135,8 @@ def lock_at_once(
         else:
             _fcntl(fd, _SETLK, record)  # type: ignore[arg-type]
             status = fstat(fd)
-            if status.st_nlink == 1 and S_ISREG(status.st_mode):
+            ordinary = status.st_nlink == 1 and S_ISREG(status.st_mode)
+            if ordinary and (owner is None or status.st_uid == owner):
                 return True
     except (OSError, TypeError):  # TypeError: there is no such call here
         pass

@@ -46,7 +46,7 @@ class FileClaim(LockFile):
             return False
         cell = self._cell
         self._process = lock_file.this_process
-        held = _posix.lock_at_once(cell, place.path)
+        held = _posix.lock_at_once(cell, place.path, place.owner)
         if held:
             opened.add(cell[0])
         elif held is not None or not self._try_step_by_step():

@@ -197,7 +197,7 @@ def unusable(error: OSError, path: bytes) -> LockPathError:
 
 
 def _place_of(key: str, directory: Directory) -> Place:
-    place = Place(directory.file_of(key))
+    place = Place(directory.file_of(key), directory.owner)
     places = directory.places
     if len(places) >= 256:  # not a record of every name ever used
         places.clear()

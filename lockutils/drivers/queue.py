@@ -51,14 +51,17 @@ class Place:
         "line",
         "looks_at",
         "mark",
+        "owner",
         "path",
         "queue",
         "unmark",
     )
 
-    def __init__(self, path: bytes) -> None:
+    def __init__(self, path: bytes, owner: int | None = None) -> None:
         #: of the lock file
         self.path = path
+        #: as :attr:`lockutils.directory.Directory.owner`
+        self.owner = owner
         directory, _, name = path.rpartition(b"/")
         #: of the queue file
         self.queue = directory + b"/" + QUEUE_NAME
