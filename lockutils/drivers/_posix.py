@@ -71,6 +71,13 @@ def open_into(cell: list[int], path: bytes, flags: int) -> None:
     cell.extend(map(_open, (path,), (_FLAGS | flags,), (0o666,)))
 
 
+def open_in(cell: list[int], directory: int, name: str, flags: int) -> None:
+    """Open a file of a directory that is open, and append the descriptor to ``cell``."""
+    from functools import partial
+
+    cell.extend(map(partial(_open, dir_fd=directory), (name,), (_FLAGS | flags,)))
+
+
 def open_file(cell: list[int], path: bytes) -> tuple[bool, bool]:
     """Open a lock file, creating it where there is none; never truncate or follow a link.
 

@@ -63,7 +63,10 @@ def find_out(fd: int, directory: bytes) -> None:
         flock, record = _works(_posix.flock_try, probe), _works(_record_try, probe)
     finally:
         os.close(probe)
-        os.unlink(path)
+        try:
+            os.unlink(path)
+        except OSError:
+            pass  # others may write here, and one of them was faster
     if flock is not None and record is not None and (flock or record):
         _of_device[device] = Families(flock=flock, record=record)
 

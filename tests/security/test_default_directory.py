@@ -157,3 +157,66 @@ def test_it_goes_by_the_effective_user_whatever_the_environment_says(actor, plac
     with pytest.raises(Refused) as refusal:
         program("early.acquire(blocking=False)")
     assert "LockPathError" in refusal.value.kind
+
+
+class TestSweep:
+    """Free lock files are removed from the default directory; no other file ever is."""
+
+    FILES = 300
+
+    def fill(self, folder):
+        for number in range(self.FILES):
+            (folder / f"file {number}").write_text("")
+            if IS_ROOT:
+                os.chown(folder / f"file {number}", VICTIM, VICTIM)
+
+    def test_removes_what_is_free(self, victim, default):
+        assert victim("take('held')")
+        self.fill(default)
+        (default / ".lockutils-probe-1-0").touch()
+        (default / ".lockutils-queue").touch()
+        (default / "directory").mkdir()
+        (default / "link").symlink_to(default.parent)
+        os.mkfifo(default / "fifo")
+
+        victim("lockutils.drivers.sweep.sweep(os.fsencode(path))", path=default)
+
+        assert sorted(os.listdir(default)) == [
+            *(".lockutils-probe-1-0", ".lockutils-queue", "directory", "fifo", "held", "link")
+        ]
+
+    @pytest.mark.parametrize("leads_to", ["a directory of ours", "a file of ours"])
+    def test_does_not_go_where_a_link_in_its_place_leads(self, victim, default, own, leads_to):
+        """Put there while the lock was held, whose release sweeps."""
+        victim("lockutils.drivers.lock_file.is_due = lambda file: True")
+        assert victim("take('name')")
+        self.fill(own)
+        (default / "name").unlink()
+        default.rmdir()
+        default.symlink_to(own if leads_to == "a directory of ours" else own / "file 1")
+
+        victim("drop()")
+
+        assert len(os.listdir(own)) == self.FILES
+
+    @pytest.mark.parametrize("mode", [0o777, 0o1777, 0o770])
+    def test_does_nothing_where_others_may_write(self, victim, default, mode):
+        victim("lockutils.drivers.lock_file.is_due = lambda file: True")
+        assert victim("take('name')")
+        self.fill(default)
+        default.chmod(mode)
+
+        victim("drop()")
+
+        assert len(os.listdir(default)) == self.FILES + 1
+
+    def test_follows_no_link_that_stands_for_a_file(self, victim, default, own):
+        assert victim("take('held')")
+        (own / "precious").write_text("precious")
+        for number in range(self.FILES):
+            (default / f"{number}").symlink_to(own / "precious")
+
+        victim("lockutils.drivers.sweep.sweep(os.fsencode(path))", path=default)
+
+        assert len(os.listdir(default)) == self.FILES + 1
+        assert (own / "precious").read_text() == "precious"
