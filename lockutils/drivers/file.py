@@ -126,7 +126,7 @@ class FileClaim(LockFile):
                 ticket = None
                 if post is not None:
                     ticket = post.ticket
-                    if ticket is not None and not post.wait():
+                    if ticket is not None and not self._wait_for_turn(post):
                         return False
                 self._wait_in_kernel()
                 # This may be the place in the kernel's queue of one who gave up, and who wants
@@ -140,6 +140,12 @@ class FileClaim(LockFile):
         except OSError as error:
             self._let_go()
             raise unusable(error, self._place.path) from error
+
+    def _wait_for_turn(self, post: Post) -> bool:
+        try:
+            return post.wait()
+        except OSError as error:
+            raise unusable(error, self._place.queue) from error
 
     def _steps_back(self) -> bool:
         """Whether the lock that was waited for is given to others once more."""

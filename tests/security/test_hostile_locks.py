@@ -1,0 +1,132 @@
+"""Others who lock what they should not, and who replace files all the time.
+
+Whoever can open a lock file can hold it for ever; that cannot be helped.  But nobody is made to
+spin, to see another error than there is, or to believe that he has what he has not.
+"""
+
+import os
+
+import pytest
+from lock_peers import until_waited_for
+from users import IS_ROOT, VICTIM, Refused
+
+from lockutils.drivers.queue import DECLARED, Place
+from lockutils.drivers.tickets import TICKETS
+
+QUEUE = ".lockutils-queue"
+HALF = TICKETS // 2
+
+
+@pytest.fixture
+def readable(place):
+    """A lock directory of the victim's that others can read."""
+    folder = place / "readable"
+    folder.mkdir()
+    if IS_ROOT:
+        os.chown(folder, VICTIM, VICTIM)
+    return folder
+
+
+@pytest.fixture
+def holder(actor, readable):
+    """Another process of the victim's, which holds the lock; with an empty queue file."""
+    holder = actor(VICTIM)
+    holder("open(path, 'w').close()", path=readable / QUEUE)
+    assert holder("take('name', lock_path=path)", path=readable)
+    return holder
+
+
+def first_ticket(folder):
+    return Place(os.fsencode(folder / "name")).first_ticket
+
+
+class TestWhoMayOnlyRead:
+    def test_has_no_ticket_that_others_wait_for(self, victim, attacker, holder, readable):
+        """To wait for a read lock by another one is to spin."""
+        start = first_ticket(readable)
+        attacker("lock_span(path, 'read', start, 100)", path=readable / QUEUE, start=start)
+
+        victim.tell("take('name', 'fair', lock_path=path)", path=readable)
+        until_waited_for(readable / "name")
+        holder("drop()")
+
+        assert victim.answer()
+
+    @pytest.mark.parametrize("length", [TICKETS, 0])
+    def test_can_take_all_tickets_away(self, victim, attacker, holder, readable, length):
+        """Which is an error where an order was asked for, and costs the order elsewhere."""
+        start = first_ticket(readable)
+        attacker(
+            "lock_span(path, 'read', start, length)",
+            path=readable / QUEUE,
+            start=start,
+            length=length,
+        )
+
+        with pytest.raises(Refused) as refusal:
+            victim("take('name', 'fair', lock_path=path)", path=readable)
+        assert "LockPathError" in refusal.value.kind
+        assert refusal.value.filename == str(readable / QUEUE)
+        for way in ("lock", "timeout", "shared"):
+            victim.tell("take('name', way, lock_path=path)", way=way, path=readable)
+            until_waited_for(readable / "name")
+            holder("drop()")
+            assert victim.answer()
+            victim("drop()")
+            assert holder("take('name', lock_path=path, blocking=False)", path=readable)
+
+    def test_can_make_it_look_as_if_it_had_slots(self, victim, attacker, readable):
+        victim("take('name', lock_path=path) and drop()", path=readable)
+        attacker("lock_span(path, 'read', start, 1)", path=readable / "name", start=DECLARED + 7)
+
+        with pytest.raises(Refused, match="slots=7") as refusal:
+            victim("take('name', lock_path=path)", path=readable)
+        assert "SlotsMismatchError" in refusal.value.kind
+
+    @pytest.mark.parametrize("way", ["lock", "timeout", "shared", "fair", "task"])
+    def test_can_hold_it_and_is_waited_for_asleep(self, victim, attacker, readable, way):
+        victim("take('name', lock_path=path) and drop()", path=readable)
+        attacker(
+            "import fcntl; fd = os.open(path, os.O_RDONLY); fcntl.flock(fd, fcntl.LOCK_EX)",
+            path=readable / "name",
+        )
+
+        victim.tell("take('name', way, lock_path=path)", way=way, path=readable)
+        until_waited_for(readable / "name")
+        attacker("os.close(fd)")
+
+        assert victim.answer()
+
+
+class TestWhoMayWriteTheQueue:
+    @pytest.mark.parametrize(
+        "spans",
+        [
+            [(0, 1), (HALF, 1)],  # whatever number is taken, there is a higher one
+            [(0, 1), (HALF - 1, 1), (2 * HALF - 2, 1)],  # there is no highest one
+            [(0, TICKETS)],
+            [(0, 0)],
+        ],
+    )
+    def test_cannot_make_anybody_spin(self, victim, attacker, shared, spans):
+        victim("take('name', lock_path=path) and drop()", path=shared)
+        victim("open(path, 'w').close(); os.chmod(path, 0o666)", path=shared / QUEUE)
+        assert attacker("take('name', lock_path=path)", path=shared)
+        for start, length in spans:
+            attacker(
+                "lock_span(path, 'write', start, length, os.O_RDWR)",
+                path=shared / QUEUE,
+                start=first_ticket(shared) + start,
+                length=length,
+            )
+
+        single = "take('name', 'fair', lock_path=path, blocking=False)"
+        assert not victim(single, path=shared)
+        with pytest.raises(Refused) as refusal:
+            victim("take('name', 'fair', lock_path=path)", path=shared)
+        assert "LockPathError" in refusal.value.kind
+        assert refusal.value.filename == str(shared / QUEUE)
+        victim.tell("take('name', lock_path=path)", path=shared)
+        until_waited_for(shared / "name")
+        attacker("drop()")
+        assert victim.answer()
