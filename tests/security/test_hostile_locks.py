@@ -75,6 +75,25 @@ class TestWhoMayOnlyRead:
             victim("drop()")
             assert holder("take('name', lock_path=path, blocking=False)", path=readable)
 
+    def test_makes_who_wants_a_slot_wait_and_not_spin(self, victim, attacker, readable):
+        victim("take('name', 'slots', lock_path=path) and drop()", path=readable)
+        attacker("lock_span(path, 'read', 0, 2)", path=readable / "name")
+        victim(
+            "from lockutils.drivers import slots\n"
+            "rests, sleep = [], slots.sleep\n"
+            "def rest(seconds):\n"
+            "    rests.append(seconds)\n"
+            "    if len(rests) == 5: print('resting', flush=True)\n"
+            "    sleep(seconds)\n"
+            "slots.sleep = rest\n"
+        )
+
+        victim.tell("take('name', 'slots', lock_path=path)", path=readable)
+        assert victim.peer.hear() == "resting"
+        attacker("os.close(spans.pop())")
+
+        assert victim.answer()
+
     def test_can_make_it_look_as_if_it_had_slots(self, victim, attacker, readable):
         victim("take('name', lock_path=path) and drop()", path=readable)
         attacker("lock_span(path, 'read', start, 1)", path=readable / "name", start=DECLARED + 7)
