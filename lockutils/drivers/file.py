@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from lockutils.holder import Holder
 
 
+#: how often a try begins again because the file was replaced
+_ROUNDS = 20
+
+
 class FileClaim(LockFile):
     """One contender for one lock file.  See :class:`lockutils.drivers.base.Claim`."""
 
@@ -62,7 +66,8 @@ class FileClaim(LockFile):
 
     def _try_step_by_step(self) -> bool:
         try:
-            while True:
+            # Who replaces the file each time before we have locked it is as good as a holder.
+            for _ in range(_ROUNDS):
                 if not self._try_both(self._open()):
                     self._let_go()
                     return False
@@ -72,6 +77,7 @@ class FileClaim(LockFile):
         except OSError as error:
             self._let_go()
             raise unusable(error, self._place.path) from error
+        return False
 
     # --- waiting
 

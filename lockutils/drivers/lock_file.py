@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from lockutils._native import allocate_lock
+from lockutils._native import allocate_lock, sleep
 from lockutils.drivers import _posix, families
 from lockutils.drivers.descriptors import opened
 from lockutils.drivers.queue import Place
@@ -15,6 +15,9 @@ from lockutils.errors import LockPathError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lockutils.directory import Directory
+
+#: how often a wait begins again at once because the file was replaced, and else after how long
+_QUICK_ROUNDS, _PAUSE = 100, 0.001
 
 #: between a thread that waits for a record lock and those who make it stand aside
 _guard = allocate_lock()
@@ -122,11 +125,15 @@ class LockFile:
         descriptor = self._open()
         if self._wait_at_once(descriptor):
             return
+        rounds = 0
         while True:
             if self._wait_for_both(self._open()):
                 if self._is_current():
                     return
                 self._let_go()
+                rounds += 1
+                if rounds > _QUICK_ROUNDS:  # somebody replaces it all the time
+                    sleep(_PAUSE)
 
     def _wait_at_once(self, descriptor: int) -> bool:
         """Wait, and do all that is left to do then in as few steps as possible.

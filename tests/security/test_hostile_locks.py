@@ -4,12 +4,17 @@ Whoever can open a lock file can hold it for ever; that cannot be helped.  But n
 spin, to see another error than there is, or to believe that he has what he has not.
 """
 
+import errno
 import os
 
 import pytest
 from lock_peers import until_waited_for
 from users import IS_ROOT, VICTIM, Refused
 
+import lockutils
+from lockutils.directory import Directory
+from lockutils.drivers import _posix, lock_file
+from lockutils.drivers.file import FileClaim
 from lockutils.drivers.queue import DECLARED, Place
 from lockutils.drivers.tickets import TICKETS
 
@@ -149,3 +154,111 @@ class TestWhoMayWriteTheQueue:
         until_waited_for(shared / "name")
         attacker("drop()")
         assert victim.answer()
+
+
+class TestWhoReplacesTheFile:
+    """Not sticky, so that the attacker may: then two can be in, and nobody can help that."""
+
+    STORM = """
+import itertools, threading
+raging = threading.Event()
+def storm(folder, name, target):
+    try:
+        for number in itertools.count():
+            other = f"{folder}/other"
+            [
+                lambda: open(other, "w").close(),
+                lambda: os.symlink(target, other),
+                lambda: os.mkfifo(other, 0o666),
+                lambda: open(other, "w").close(),
+            ][number % 4]()
+            if number == 10: raging.set()
+            os.rename(other, f"{folder}/{name}")
+    except FileNotFoundError:
+        pass  # the folder is gone
+threading.Thread(target=storm, args=(folder, name, target), daemon=True).start()
+raging.wait()
+"""
+
+    @pytest.mark.parametrize("name", ["name", QUEUE])
+    def test_without_end_hangs_nobody_and_changes_nothing(self, victim, attacker, place, own, name):
+        folder = place / "open"
+        folder.mkdir()
+        folder.chmod(0o777)
+        target = own / "precious"
+        target.write_text("precious")
+        target.chmod(0o666)
+        own.chmod(0o711)
+        before = target.stat()
+        descriptors = victim("descriptors()")
+        attacker(self.STORM, folder=folder, name=name, target=target)
+
+        outcomes = victim(
+            "outcomes = set()\n"
+            "for way in ('lock', 'shared', 'slots', 'fair', 'external_lock', 'lock_all'):\n"
+            "    for _ in range(5):\n"
+            "        try:\n"
+            "            got = take('name', way, lock_path=path, blocking=False)\n"
+            "            drop()\n"
+            "        except (lockutils.LockPathError, lockutils.SlotsMismatchError) as error:\n"
+            "            got = type(error).__name__\n"
+            "            assert error.args\n"
+            "        outcomes.add(got)\n"
+            "        try:\n"
+            "            remove('name', path)\n"
+            "        except lockutils.LockPathError:\n"
+            "            pass\n",
+            path=folder,
+        )
+        assert outcomes is None
+        assert victim("outcomes")
+        assert victim("descriptors()") == descriptors
+        after = target.stat()
+        assert target.read_text() == "precious"
+        assert (after.st_mode, after.st_uid, after.st_mtime_ns) == (
+            before.st_mode,
+            before.st_uid,
+            before.st_mtime_ns,
+        )
+
+    @pytest.fixture
+    def claim(self, tmp_path):
+        claim = FileClaim("name", Directory(os.fsencode(tmp_path)))
+        yield claim
+        claim.release()
+
+    @pytest.fixture
+    def replaced(self, tmp_path, monkeypatch):
+        """Have the file replaced before each lock, so many times; tell how many are left."""
+        flock, left = _posix.flock, []
+
+        def late_flock(descriptor, operation):
+            if left:
+                left.pop()
+                (tmp_path / "other").touch()
+                (tmp_path / "other").rename(tmp_path / "name")
+            flock(descriptor, operation)
+
+        monkeypatch.setattr(_posix, "flock", late_flock)
+        return left
+
+    def test_each_time_is_as_good_as_a_holder(self, claim, replaced):
+        replaced += [None] * 1000
+        assert not claim.try_acquire()
+        assert replaced
+        assert not lockutils.drivers.descriptors.opened
+
+    def test_is_waited_for_until_he_stops(self, claim, replaced, tmp_path):
+        replaced += [None] * (2 * lock_file._QUICK_ROUNDS)
+        assert claim.block()
+        assert not replaced
+
+    def test_between_the_two_ways_to_open_it_is_an_error(self, claim, monkeypatch):
+        def never(path, flags, *mode):
+            number = errno.EEXIST if flags & os.O_CREAT else errno.ENOENT
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(_posix, "_open", never)
+        with pytest.raises(lockutils.LockPathError) as refusal:
+            claim.try_acquire()
+        assert refusal.value.errno == errno.EAGAIN
