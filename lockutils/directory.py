@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 
-from lockutils.errors import LockPathError
+from lockutils.errors import LockPathError, printable
 from lockutils.naming import file_name_of
 
 TYPE_CHECKING = False
@@ -30,6 +30,9 @@ class Directory:
         self.owner: int | None = None
         #: what the driver knows of lock files, by key; a cache
         self.places: dict[str, Place] = {}
+
+    def __str__(self) -> str:
+        return printable(os.fsdecode(self.path))
 
     def file_of(self, key: str) -> bytes:
         """Return the path of the lock file of ``key``.
