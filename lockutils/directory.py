@@ -52,8 +52,13 @@ class Directory:
 
         :raises LockPathError: if that fails
         """
+        missing = [self.path]
         try:
-            os.makedirs(self.path, exist_ok=True)
+            # Not by os.makedirs, which calls itself for each part of the path.
+            while not _mkdir(missing[-1], may_lack_parent=True):
+                missing.append(os.path.dirname(missing[-1]))
+            for path in reversed(missing[:-1]):
+                _mkdir(path)
         except OSError as error:
             raise LockPathError(error.errno, error.strerror, os.fsdecode(self.path)) from error
 
@@ -141,6 +146,18 @@ class DefaultDirectory(Directory):
 def is_open_to_others(status: os.stat_result) -> bool:
     """Whether others than the owner may write there; on Windows the mode does not tell."""
     return os.name != "nt" and bool(status.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
+
+
+def _mkdir(path: bytes, *, may_lack_parent: bool = False) -> bool:
+    """Make a directory, unless it is there; ``False`` if its parent is missing."""
+    try:
+        os.mkdir(path)
+    except OSError as error:
+        if may_lack_parent and isinstance(error, FileNotFoundError):
+            return False
+        if not os.path.isdir(path):
+            raise
+    return True
 
 
 def default_parent() -> str:
