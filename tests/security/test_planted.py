@@ -181,14 +181,16 @@ class TestLockFile:
         assert {name: seen(shared)[name] for name in before} == before
         assert target.read_text() == "precious"
 
+    @pytest.mark.parametrize("mode", [0o644, 0o666], ids=oct)
     @pytest.mark.parametrize("way", ["lock", "timeout", "shared", "fair"])
     def test_that_was_moved_behind_a_link_in_the_meantime_is_not_the_file(
-        self, victim, shared, way
+        self, victim, shared, way, mode
     ):
         """Nobody who comes later would open it, so it keeps nobody out."""
         path = shared / "name"
         holder = lockutils.lock("name", external=True, lock_path=shared)
         assert holder.acquire()
+        path.chmod(mode)
         victim.tell("take('name', way, lock_path=path)", way=way, path=shared)
         until_waited_for(path)
 
