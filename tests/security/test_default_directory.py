@@ -173,8 +173,8 @@ class TestSweep:
     def test_removes_what_is_free(self, victim, default):
         assert victim("take('held')")
         self.fill(default)
-        (default / ".lockutils-probe-1-0").touch()
-        (default / ".lockutils-queue").touch()
+        for name in (".lockutils-probe-1-0", ".lockutils-queue"):
+            victim("open(path, 'w').close()", path=default / name)
         (default / "directory").mkdir()
         (default / "link").symlink_to(default.parent)
         os.mkfifo(default / "fifo")
