@@ -11,6 +11,7 @@ from lock_peers import is_free, run_python, until_waited_for
 from users import ATTACKER, IS_ROOT, VICTIM, Refused
 
 import lockutils
+from lockutils.drivers import families
 
 #: the ways to ask for a lock that meet at its file
 WAYS = ["lock", "timeout", "task", "shared", "slots", "fair", "lock_all", "external_lock"]
@@ -130,7 +131,7 @@ class TestLockFile:
 
     def test_of_somebody_else_that_may_not_be_opened_is_refused(self, victim, shared):
         if not IS_ROOT:
-            pytest.skip("two users are needed: to its owner a file can be opened to")
+            pytest.skip("two users are needed: only root can be another one")
         closed_file(shared / "name")
         before = seen(shared)["name"]
 
@@ -227,7 +228,7 @@ class TestRemoval:
     def test_of_what_is_no_lock_file_is_refused(self, actor, shared, plant):
         victim = actor(VICTIM)
         if plant is closed_file and not IS_ROOT:
-            pytest.skip("two users are needed: to its owner a file can be opened to")
+            pytest.skip("two users are needed: only root can be another one")
         precious(shared / "name")
         plant(shared / "name")
         before = seen(shared)
@@ -255,7 +256,7 @@ class TestQueueFile:
     @pytest.mark.parametrize("way", [way for way in WAYS if way != "external_lock"])
     def test_that_is_none_costs_the_order_and_nothing_else(self, victim, actor, shared, plant, way):
         if plant is closed_file and not IS_ROOT:
-            pytest.skip("two users are needed: to its owner a file can be opened to")
+            pytest.skip("two users are needed: only root can be another one")
         precious(shared / "name")
         plant(shared / QUEUE)
         before = seen(shared)
@@ -327,6 +328,22 @@ assert sorted(os.listdir(path)) == before
 """
         run_python(source, shared)
         assert target.read_text() == "precious"
+
+    def test_that_others_remove_first_is_no_error(self, tmp_path, monkeypatch):
+        works = families._works
+
+        def works_for_others_too(lock, number):
+            for probe in tmp_path.glob(".lockutils-probe-*"):
+                probe.unlink()
+            return works(lock, number)
+
+        monkeypatch.setattr(families, "_works", works_for_others_too)
+        monkeypatch.setattr(families, "_of_device", {})
+        with open(tmp_path / "name", "w") as file:
+            families.find_out(file.fileno(), os.fsencode(tmp_path))
+
+        assert len(families._of_device) == 1
+        assert os.listdir(tmp_path) == ["name"]
 
 
 def test_a_directory_of_the_path_may_be_a_link(victim, shared, place):
