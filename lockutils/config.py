@@ -10,6 +10,7 @@ import os
 import sys
 
 from lockutils.directory import DefaultDirectory, Directory, default_parent
+from lockutils.errors import LockPathError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,16 +112,32 @@ def process_locking() -> bool:
 
 
 def check_path(path: StrPath, source: str) -> str:
-    """Return ``path`` made absolute; ``source`` is what an error calls it."""
+    """Return ``path`` made absolute; ``source`` is what an error calls it.
+
+    :raises TypeError: if it is not a path
+    :raises ValueError: if no directory can have it
+    :raises LockPathError: if it is relative, and there is no working directory
+    """
     try:
         text = os.fspath(path)
     except TypeError:
         text = None
     if not isinstance(text, str):
         raise TypeError(f"{source} must be a str or os.PathLike[str], not {path!r}")
-    if not text or "\0" in text:
+    if not text or "\0" in text or not _is_encodable(text):
         raise ValueError(f"{source} is not the path of a directory: {text!r}")
-    return os.path.abspath(text)
+    try:
+        return os.path.abspath(text)
+    except OSError as error:  # the working directory, which it is below, has been removed
+        raise LockPathError(error.errno, error.strerror, text) from error
+
+
+def _is_encodable(path: str) -> bool:
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def lock_directory(lock_path: StrPath | None) -> Directory:
@@ -128,7 +145,8 @@ def lock_directory(lock_path: StrPath | None) -> Directory:
 
     :raises TypeError: if ``lock_path`` is not a path
     :raises ValueError: if it, or the variable that names the directory, is no path of one
-    :raises LockPathError: if it is the default directory, and not safe to use
+    :raises LockPathError: if it is the default directory, and not safe to use; or a relative
+        path, and there is no working directory
     """
     if lock_path is not None:
         # looked up here, too, to spare the call
@@ -167,7 +185,7 @@ def _directory(path: StrPath, source: str) -> Directory:
 
 
 def _make_default(user: int) -> DefaultDirectory:
-    directory = DefaultDirectory(os.fsencode(f"{default_parent()}/lockutils-{user}"))
+    directory = DefaultDirectory(os.fsencode(f"{default_parent()}/lockutils-{user}"), user)
     directory.make()
     _defaults[user] = directory
     return directory

@@ -6,26 +6,33 @@ import errno
 import os
 import stat
 
-from lockutils.errors import LockPathError
+from lockutils.errors import LockPathError, printable
 from lockutils.naming import file_name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from lockutils.drivers.queue import Place
 
 
 class Directory:
     """A directory that the user named: used as it is, created where it is missing."""
 
-    __slots__ = ("path", "places")
+    __slots__ = ("owner", "path", "places")
 
     #: whether files that nobody uses may be removed from it
     swept = False
 
     def __init__(self, path: bytes) -> None:
         self.path = path
+        #: the user whose files are taken without a look at the directory; ``None`` for anybody's
+        self.owner: int | None = None
         #: what the driver knows of lock files, by key; a cache
         self.places: dict[str, Place] = {}
+
+    def __str__(self) -> str:
+        return printable(os.fsdecode(self.path))
 
     def file_of(self, key: str) -> bytes:
         """Return the path of the lock file of ``key``.
@@ -45,8 +52,13 @@ class Directory:
 
         :raises LockPathError: if that fails
         """
+        missing = [self.path]
         try:
-            os.makedirs(self.path, exist_ok=True)
+            # Not by os.makedirs, which calls itself for each part of the path.
+            while not _mkdir(missing[-1], may_lack_parent=True):
+                missing.append(os.path.dirname(missing[-1]))
+            for path in reversed(missing[:-1]):
+                _mkdir(path)
         except OSError as error:
             raise LockPathError(error.errno, error.strerror, os.fsdecode(self.path)) from error
 
@@ -70,40 +82,82 @@ class DefaultDirectory(Directory):
 
     It hangs on the user id alone, because a cron job, a systemd unit and a shell of the same
     user must meet there whatever their environment says.
+
+    Its parent is writable for everybody, so that somebody else may put it there before we do.
+    What is ours there stays ours, since the parent is sticky: nobody but root can move or remove
+    it.  But a cleaner may do so, at any time, and somebody else be faster to make it again.  So
+    it is checked each time a lock file is looked for that may have to be created; and one that
+    is there is taken for good only if it is ours.
+
+    :param user: whose it is
     """
 
     __slots__ = ()
     swept = True
 
+    def __init__(self, path: bytes, user: int) -> None:
+        super().__init__(path)
+        self.owner = user
+
     def make(self) -> None:
         """Create the directory for this user alone, or check the one that is there.
 
-        Its parent is writable for everybody, so that somebody else may have put it there.
-
         :raises LockPathError: if it is not a directory of this user's that no one else can
-            write in
+            write in, or replace
         """
-        path = os.fsdecode(self.path)
         try:
-            os.mkdir(self.path, 0o700)
-        except FileExistsError:
-            pass
+            parent = os.stat(os.path.dirname(self.path))
+            if is_open_to_others(parent) and not parent.st_mode & stat.S_ISVTX:
+                self._refuse("Anybody can replace the lock directory: its parent is not sticky")
+            try:
+                os.mkdir(self.path, 0o700)
+            except FileExistsError:
+                pass
+            status = os.lstat(self.path)
+        except LockPathError:
+            raise
         except OSError as error:
-            raise LockPathError(error.errno, error.strerror, path) from error
-        status = os.lstat(self.path)
-        if not stat.S_ISDIR(status.st_mode):
-            problem = "Lock directory is not a directory"
-        elif os.name == "nt":
-            return  # owner and mode say nothing there
-        elif status.st_uid != os.geteuid():
-            problem = f"Lock directory belongs to user {status.st_uid}"
-        elif status.st_mode & 0o022:
-            problem = f"Lock directory is writable by others (mode {status.st_mode & 0o7777:o})"
-        else:
-            return
-        raise LockPathError(errno.EPERM, problem, path)
+            raise LockPathError(error.errno, error.strerror, os.fsdecode(self.path)) from error
+        self._check(status)
 
-    check = make  # a cleaner may have removed it, and somebody else made it again
+    def check(self) -> None:
+        try:
+            status = os.lstat(self.path)
+        except OSError:
+            self.make()
+        else:
+            self._check(status)
+
+    def _check(self, status: os.stat_result) -> None:
+        if not stat.S_ISDIR(status.st_mode):
+            self._refuse("Lock directory is not a directory")
+        if os.name == "nt":
+            return  # owner and mode say nothing there
+        if status.st_uid != os.geteuid():
+            self._refuse(f"Lock directory belongs to user {status.st_uid}")
+        if is_open_to_others(status):
+            mode = stat.S_IMODE(status.st_mode)
+            self._refuse(f"Lock directory is writable by others (mode {mode:o})")
+
+    def _refuse(self, problem: str) -> NoReturn:
+        raise LockPathError(errno.EPERM, problem, os.fsdecode(self.path))
+
+
+def is_open_to_others(status: os.stat_result) -> bool:
+    """Whether others than the owner may write there; on Windows the mode does not tell."""
+    return os.name != "nt" and bool(status.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
+
+
+def _mkdir(path: bytes, *, may_lack_parent: bool = False) -> bool:
+    """Make a directory, unless it is there; ``False`` if its parent is missing."""
+    try:
+        os.mkdir(path)
+    except OSError as error:
+        if may_lack_parent and isinstance(error, FileNotFoundError):
+            return False
+        if not os.path.isdir(path):
+            raise
+    return True
 
 
 def default_parent() -> str:

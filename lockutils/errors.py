@@ -7,6 +7,18 @@ if TYPE_CHECKING:
     from lockutils.holder import Holder
 
 
+def printable(text: str) -> str:
+    """Return ``text``, which others wrote, as it can stand in a line of ours.
+
+    What would break the line, move the cursor or turn the direction of writing is escaped.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
 class AcquireLockFailedException(Exception):
     """The lock was not acquired: somebody else holds it.
 

@@ -157,7 +157,7 @@ class Lock:
         self.__exit__(kind, error, traceback)
 
     def __repr__(self) -> str:
-        where = "" if self._directory is None else f" in {os.fsdecode(self._directory.path)}"
+        where = "" if self._directory is None else f" in {self._directory}"
         state = "free" if self._hold is None else "held"
         return f"<{type(self).__name__} {self.name!r}{where}, {state}>"
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from weakref import WeakSet
 
 import fasteners
 
 from lockutils.config import lock_directory
+from lockutils.errors import LockPathError, printable
 from lockutils.naming import key_of
 
 TYPE_CHECKING = False
@@ -18,7 +20,11 @@ if TYPE_CHECKING:
     from lockutils.config import StrPath
 
 if os.name == "posix":
+    from fcntl import F_GETFL, fcntl
+
+    from lockutils.directory import Directory
     from lockutils.drivers import _posix, families
+    from lockutils.drivers.lock_file import unusable
 
     class InterProcessLock(fasteners.InterProcessLock):  # type: ignore[misc]
         """A lock on the file ``path``, as fasteners has it, but held as lockutils holds a file.
@@ -27,9 +33,30 @@ if os.name == "posix":
         descriptor of the file, as whoever tries in vain to lock it does.  So this is ``flock``
         and a record lock of the open file description instead, which exclude fasteners', and
         each other within a process, too.  A file that was removed during the wait is made anew.
+
+        And as lockutils opens a file: what is no regular file, as a symbolic link or a FIFO, is
+        refused with a :class:`LockPathError`; one that can only be read is locked all the same.
         """
 
         lockfile: Any
+        _directory: Directory | None = None
+
+        def _do_open(self) -> None:
+            if self.lockfile is not None and not self.lockfile.closed:
+                return
+            directory = self._directory
+            if directory is None:  # a path that somebody gave
+                directory = Directory(os.fsencode(os.path.dirname(self.path) or "."))
+            directory.check()
+            path = os.fsencode(self.path)
+            try:
+                try:
+                    self.lockfile = _open(path)
+                except FileNotFoundError:
+                    directory.make()
+                    self.lockfile = _open(path)
+            except OSError as error:
+                raise unusable(error, path) from error
 
         def trylock(self) -> None:
             """Try once to lock the open file.
@@ -39,12 +66,22 @@ if os.name == "posix":
             _used.add(self)
             while True:
                 fd = self.lockfile.fileno()
-                if not _lock(fd, os.fsencode(os.path.dirname(self.lockfile.name)) or b"."):
+                if not _lock(fd, os.path.dirname(os.fsencode(self.path)) or b"."):
                     raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN), self.path)
                 if os.fstat(fd).st_nlink:
                     return
-                self.lockfile.close()
-                self.lockfile = open(self.lockfile.name, "a")  # noqa: SIM115
+                self._do_close()
+                self._do_open()
+
+        def _try_acquire(self, *how: Any) -> Any:
+            self._do_open()  # again, if a try before could not
+            try:
+                return super()._try_acquire(*how)
+            except threading.ThreadError as error:  # what fasteners makes of any OSError
+                self._do_close()
+                if isinstance(error.__context__, LockPathError):
+                    raise error.__context__ from None
+                raise threading.ThreadError(printable(str(error))) from error
 
         def unlock(self) -> None:
             """Unlock the open file, and leave it open."""
@@ -56,13 +93,24 @@ if os.name == "posix":
                 self.lockfile = None
             self.acquired = False
 
+    def _open(path: bytes) -> Any:
+        """Open a lock file, as fasteners has it where it can be written to: to append."""
+        cell: list[int] = []
+        writable, _ = _posix.open_file(cell, path)
+        return open(cell[0], "a" if writable else "r")
+
     def _lock(fd: int, directory: bytes) -> bool:
         """Take the two locks or none, as far as the file system has them."""
         kinds = families.of_file(fd)
+        writable = fcntl(fd, F_GETFL) & os.O_ACCMODE != os.O_RDONLY
+        if not (kinds.flock or writable):
+            # a read lock alone would let in every other reader
+            raise OSError(errno.EPERM, "File cannot be written to, and has no flock")
         try:
             if kinds.flock and not _posix.flock_try(fd):
                 return False
-            if not kinds.record or _posix.span_try(fd, _posix.WHOLE):
+            record = _posix.WHOLE if writable else _posix.WHOLE_SHARED
+            if not kinds.record or _posix.span_try(fd, record):
                 return True
         except OSError as error:
             if not _posix.unsupported(error):
@@ -112,4 +160,6 @@ def external_lock(
     directory = lock_directory(lock_path)
     path = directory.file_of(key_of(name, lock_file_prefix))
     directory.check()
-    return InterProcessLock(os.fsdecode(path))
+    lock = InterProcessLock(os.fsdecode(path))
+    lock._directory = directory
+    return lock

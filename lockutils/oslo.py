@@ -12,6 +12,7 @@ from functools import partial
 
 from lockutils.config import lock_directory
 from lockutils.drivers import FileClaim
+from lockutils.errors import printable
 from lockutils.lock import lock
 from lockutils.naming import key_of
 from lockutils.synchronized import synchronized
@@ -94,7 +95,7 @@ def remove_external_lock_file(
         except OSError as error:
             _logger.warning(
                 "Failed to remove file %(file)s: %(error)s",
-                {"file": os.fsdecode(path), "error": error.strerror},
+                {"file": printable(os.fsdecode(path)), "error": error.strerror},
             )
         finally:
             claim.release()

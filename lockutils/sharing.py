@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from lockutils.drivers import SHARES, SharedClaim, SlotClaim
 from lockutils.handle import Lock
 from lockutils.joint import JointTurn, take_level
@@ -133,7 +131,7 @@ class SharingLock(Lock):
             hold.hand_to_children()
 
     def __repr__(self) -> str:
-        where = "" if self._directory is None else f" in {os.fsdecode(self._directory.path)}"
+        where = "" if self._directory is None else f" in {self._directory}"
         state = f"held {len(self._holds)} times" if self._holds else "free"
         return f"<Lock {self.name!r}{where}, {state}>"
 

@@ -6,6 +6,8 @@ import inspect
 import string
 from _string import formatter_field_name_split  # type: ignore[import-not-found]
 
+from lockutils.errors import printable
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,7 +75,7 @@ class NameTemplate:
         except (LookupError, AttributeError, TypeError, ValueError) as error:
             raise ValueError(
                 f"lock name {self._template!r} of {self._function}() cannot be filled in: "
-                f"{self._culprit(values)}{type(error).__name__}: {error}"
+                f"{self._culprit(values)}{type(error).__name__}: {printable(str(error))}"
             ) from error
 
     def _culprit(self, values: dict[str, Any]) -> str:

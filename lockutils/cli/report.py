@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from lockutils.errors import printable
+
 # sysexits.h; the names in os exist on POSIX alone
 EX_USAGE = 64
 EX_UNAVAILABLE = 69
@@ -20,7 +22,7 @@ def say(line: str) -> None:
     if stderr is None:  # it was closed when we were started
         return
     try:
-        stderr.write(f"lockutils: {line}\n")
+        stderr.write(f"lockutils: {printable(line)}\n")
         stderr.flush()
     except OSError:
         pass  # nobody is listening, and the command must run all the same

@@ -21,8 +21,8 @@ from fcntl import fcntl as _fcntl
 # not those of os, which eventlet replaces by ones that may switch to another greenthread
 from posix import close as _close
 from posix import fstat as fstat
+from posix import lstat as lstat
 from posix import open as _open
-from posix import stat as stat
 from stat import S_ISREG
 
 close_number = _close
@@ -32,6 +32,9 @@ _NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 _UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
 
 _READ_WRITE = (_FLAGS | os.O_RDWR,)
+
+#: how often others may make and remove a file while it is opened
+_TRIES = 1000
 
 #: the two ways to have a flock
 EXCLUSIVE, SHARED = LOCK_EX, LOCK_SH
@@ -68,6 +71,13 @@ def open_into(cell: list[int], path: bytes, flags: int) -> None:
     cell.extend(map(_open, (path,), (_FLAGS | flags,), (0o666,)))
 
 
+def open_in(cell: list[int], directory: int, name: str, flags: int) -> None:
+    """Open a file of a directory that is open, and append the descriptor to ``cell``."""
+    from functools import partial
+
+    cell.extend(map(partial(_open, dir_fd=directory), (name,), (_FLAGS | flags,)))
+
+
 def open_file(cell: list[int], path: bytes) -> tuple[bool, bool]:
     """Open a lock file, creating it where there is none; never truncate or follow a link.
 
@@ -75,27 +85,41 @@ def open_file(cell: list[int], path: bytes) -> tuple[bool, bool]:
     that flag for a file of somebody else (``fs.protected_regular``, proc(5)).
 
     :return: whether it can be written to, whether it is new
+    :raises OSError: if it cannot be opened, or is not a regular file; nothing is open then
     """
-    while True:
+    for _ in range(_TRIES):
         try:
             open_into(cell, path, os.O_RDWR)
-            return True, False
+            return _checked(cell, True)
         except FileNotFoundError:
             pass
         except OSError as error:
             if error.errno not in _NOT_WRITABLE:
                 raise
             open_into(cell, path, os.O_RDONLY)
-            return False, False
+            return _checked(cell, False)
         try:
             open_into(cell, path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
             return True, True
         except FileExistsError:
             pass  # somebody was faster
+    raise OSError(errno.EAGAIN, "Others make and remove it all the time")
+
+
+def _checked(cell: list[int], writable: bool) -> tuple[bool, bool]:
+    """Refuse what is no file before anything is locked: somebody may have locked that."""
+    if not S_ISREG(fstat(cell[0]).st_mode):
+        close(cell)
+        raise OSError(errno.EINVAL, "Not a regular file")
+    return writable, False
 
 
 def lock_at_once(
-    cell: list[int], path: bytes, way: int = EXCLUSIVE, record: bytes = WHOLE
+    cell: list[int],
+    path: bytes,
+    owner: int | None = None,
+    way: int = EXCLUSIVE,
+    record: bytes = WHOLE,
 ) -> bool | None:
     """Open, lock twice and check, if all of it is as ordinary as it nearly always is.
 
@@ -103,6 +127,7 @@ def lock_at_once(
     left.  He may have moved it away between our open and our lock; a look at the path would
     not help, since he can as well do so right after it.
 
+    :param owner: whose file alone is ordinary, if not anybody's
     :return: ``True`` with both locks held; else nothing is held or open: ``False`` if somebody
         has the flock; ``None`` for the single steps to tell what is out of the ordinary
     """
@@ -117,7 +142,8 @@ def lock_at_once(
         else:
             _fcntl(fd, _SETLK, record)  # type: ignore[arg-type]
             status = fstat(fd)
-            if status.st_nlink == 1 and S_ISREG(status.st_mode):
+            ordinary = status.st_nlink == 1 and S_ISREG(status.st_mode)
+            if ordinary and (owner is None or status.st_uid == owner):
                 return True
     except (OSError, TypeError):  # TypeError: there is no such call here
         pass
@@ -135,10 +161,10 @@ def wait_at_once(fd: int, path: bytes, way: int = EXCLUSIVE, record: bytes = WHO
         held = fstat(fd)  # before the wait: what comes after it is what the next holder waits for
         flock(fd, way)
         _fcntl(fd, _SETLK, record)  # type: ignore[arg-type]
-        named = stat(path)
+        named = lstat(path)
     except (OSError, TypeError):
         return False
-    return held.st_ino == named.st_ino and held.st_dev == named.st_dev and S_ISREG(held.st_mode)
+    return held.st_ino == named.st_ino and held.st_dev == named.st_dev
 
 
 def unsupported(error: OSError) -> bool:

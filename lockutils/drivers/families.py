@@ -63,7 +63,10 @@ def find_out(fd: int, directory: bytes) -> None:
     finally:
         os.close(probe)
         if path is not None:
-            os.unlink(path)
+            try:
+                os.unlink(path)
+            except OSError:
+                pass  # others may write here, and one of them was faster
     if flock is not None and record is not None and (flock or record):
         _of_device[device] = Families(flock=flock, record=record)
 

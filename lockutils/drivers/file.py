@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from lockutils.holder import Holder
 
 
+#: how often a try begins again because the file was replaced
+_ROUNDS = 20
+
+
 class FileClaim(LockFile):
     """One contender for one lock file.  See :class:`lockutils.drivers.base.Claim`."""
 
@@ -46,7 +50,7 @@ class FileClaim(LockFile):
             return False
         cell = self._cell
         self._process = lock_file.this_process
-        held = _posix.lock_at_once(cell, place.path)
+        held = _posix.lock_at_once(cell, place.path, place.owner)
         if held:
             opened.add(cell[0])
         elif held is not None or not self._try_step_by_step():
@@ -62,7 +66,8 @@ class FileClaim(LockFile):
 
     def _try_step_by_step(self) -> bool:
         try:
-            while True:
+            # Who replaces the file each time before we have locked it is as good as a holder.
+            for _ in range(_ROUNDS):
                 if not self._try_both(self._open()):
                     self._let_go()
                     return False
@@ -72,6 +77,7 @@ class FileClaim(LockFile):
         except OSError as error:
             self._let_go()
             raise unusable(error, self._place.path) from error
+        return False
 
     # --- waiting
 
@@ -126,7 +132,7 @@ class FileClaim(LockFile):
                 ticket = None
                 if post is not None:
                     ticket = post.ticket
-                    if ticket is not None and not post.wait():
+                    if ticket is not None and not self._wait_for_turn(post):
                         return False
                 self._wait_in_kernel()
                 # This may be the place in the kernel's queue of one who gave up, and who wants
@@ -140,6 +146,12 @@ class FileClaim(LockFile):
         except OSError as error:
             self._let_go()
             raise unusable(error, self._place.path) from error
+
+    def _wait_for_turn(self, post: Post) -> bool:
+        try:
+            return post.wait()
+        except OSError as error:
+            raise unusable(error, self._place.queue) from error
 
     def _steps_back(self) -> bool:
         """Whether the lock that was waited for is given to others once more."""

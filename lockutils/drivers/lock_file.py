@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from stat import S_ISREG
 
-from lockutils._native import allocate_lock
+from lockutils._native import allocate_lock, sleep
 from lockutils.drivers import _posix, families
 from lockutils.drivers.descriptors import opened
 from lockutils.drivers.queue import Place
@@ -16,6 +15,9 @@ from lockutils.errors import LockPathError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lockutils.directory import Directory
+
+#: how often a wait begins again at once because the file was replaced, and else after how long
+_QUICK_ROUNDS, _PAUSE = 100, 0.001
 
 #: between a thread that waits for a record lock and those who make it stand aside
 _guard = allocate_lock()
@@ -107,13 +109,12 @@ class LockFile:
         """Whether the file that is locked is still what the path names.
 
         While we waited, somebody may have removed or replaced it: then the next one locks
-        another file, and both of us would be in.
+        another file, and both of us would be in.  A symbolic link to the file is not the file,
+        since nobody opens it by that.
         """
         held = _posix.fstat(self._cell[0])
-        if not S_ISREG(held.st_mode):
-            raise OSError(errno.EINVAL, "Not a regular file")
         try:
-            named = _posix.stat(self._place.path)
+            named = _posix.lstat(self._place.path)
         except FileNotFoundError:
             return False
         return named.st_ino == held.st_ino and named.st_dev == held.st_dev
@@ -124,11 +125,15 @@ class LockFile:
         descriptor = self._open()
         if self._wait_at_once(descriptor):
             return
+        rounds = 0
         while True:
             if self._wait_for_both(self._open()):
                 if self._is_current():
                     return
                 self._let_go()
+                rounds += 1
+                if rounds > _QUICK_ROUNDS:  # somebody replaces it all the time
+                    sleep(_PAUSE)
 
     def _wait_at_once(self, descriptor: int) -> bool:
         """Wait, and do all that is left to do then in as few steps as possible.
@@ -199,7 +204,7 @@ def unusable(error: OSError, path: bytes) -> LockPathError:
 
 
 def _place_of(key: str, directory: Directory) -> Place:
-    place = Place(directory.file_of(key))
+    place = Place(directory.file_of(key), directory.owner)
     places = directory.places
     if len(places) >= 256:  # not a record of every name ever used
         places.clear()

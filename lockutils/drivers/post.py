@@ -35,6 +35,7 @@ class Post:
         if self.ticket is not None or self._marked:
             return False
         try:
+            self._directory.check()  # in another user's one could stand for ever
             if in_order or self._place.is_waited_for_in_order():
                 ticket = self.ticket = Ticket(self._place)
                 try:

@@ -36,5 +36,4 @@ def _command_line(pid: int) -> str:
             words = file.read(200).rstrip(b"\0").split(b"\0")
     except OSError:
         return ""
-    text = b" ".join(words).decode("utf-8", "replace")
-    return "".join(char if char.isprintable() else "?" for char in text)
+    return b" ".join(words).decode("utf-8", "replace")

@@ -51,14 +51,17 @@ class Place:
         "line",
         "looks_at",
         "mark",
+        "owner",
         "path",
         "queue",
         "unmark",
     )
 
-    def __init__(self, path: bytes) -> None:
+    def __init__(self, path: bytes, owner: int | None = None) -> None:
         #: of the lock file
         self.path = path
+        #: as :attr:`lockutils.directory.Directory.owner`
+        self.owner = owner
         directory, _, name = path.rpartition(b"/")
         #: of the queue file
         self.queue = directory + b"/" + QUEUE_NAME
@@ -71,7 +74,7 @@ class Place:
         self.first_ticket = start + TICKETS
         self._anybody = _posix.span(_posix.WRITE, start, _SPAN)
         self._any_mark = _posix.span(_posix.WRITE, start, 1)
-        self._any_ticket = _posix.span(_posix.WRITE, self.first_ticket, TICKETS)
+        self._any_ticket = _posix.span(_posix.READ, self.first_ticket, TICKETS)
         #: when this process has to look before it takes the lock, on the monotonic clock
         self.looks_at = 0.0
 

@@ -65,9 +65,9 @@ class SharedClaim(JointClaim):
     _times = _TIMES
 
     def _take_now(self) -> bool:
-        cell, path = self._cell, self._place.path
+        cell, place = self._cell, self._place
         self._process = lock_file.this_process
-        held = _posix.lock_at_once(cell, path, self._way, self._record)
+        held = _posix.lock_at_once(cell, place.path, place.owner, self._way, self._record)
         if held:
             opened.add(cell[0])
             return True

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 _MOMENT = 0.05
 #: how often to look again while one of those who wait for a slot only looks at it
 _YIELDS = 50
+#: seconds until then if that does not end: somebody is stopped in the middle of his look, or
+#: has a read lock on the slot and keeps it
+_REST = 0.02
 
 
 class SlotClaim(JointClaim):
@@ -45,6 +48,8 @@ class SlotClaim(JointClaim):
         )
         #: rings when a slot may be free, or nobody wants it any more
         self._bell = Bell()
+        #: whether the last try met a slot that was looked at all the time
+        self._was_watched = False
 
     def block(self) -> bool:
         try:
@@ -92,6 +97,7 @@ class SlotClaim(JointClaim):
             found = _posix.span_in_use(descriptor, others)
             if found is not None and found[0] > DECLARED:
                 raise self._mismatch(found[0] - DECLARED)
+        self._was_watched = False
         # not all from the same one on: the first ones would be in use
         first = os.getpid() % self._slots
         slots = [
@@ -105,6 +111,7 @@ class SlotClaim(JointClaim):
             if not any(_is_watched(descriptor, slot) for slot in slots):
                 return False
             sched_yield()
+        self._was_watched = True
         return False
 
     def _mismatch(self, slots: int) -> SlotsMismatchError:
@@ -128,6 +135,8 @@ class SlotClaim(JointClaim):
             return False
         file = _posix.fstat(descriptor).st_ino
         self._let_go()
+        if self._was_watched:  # and the bell will ring at once
+            sleep(_REST)
         self._bell.wait_for_slot(self._place.path, file, self._slots, self._is_unwanted)
         if self._unwanted:
             raise _GivenUp

@@ -4,14 +4,18 @@ A lock file may be removed by whoever holds it: a waiter that gets the lock of a
 notices, and starts again on a new one.  That is so among lockutils processes; other tools do
 not look.  So only the default directory is swept, where other tools have no business.  A
 single try (``blocking=False``) may meet the sweeper, and fail as if somebody held the lock.
+
+To remove files is the one thing here that can do harm, and a path may lead elsewhere since it
+was checked last.  So the directory is opened, checked, and not looked up by its path again.
 """
 
 from __future__ import annotations
 
 import os
+from stat import S_ISREG
 
+from lockutils.directory import is_open_to_others
 from lockutils.drivers import _posix
-from lockutils.drivers.queue import QUEUE_NAME
 
 #: files that may stay; the ones that are used again and again save their making
 _KEPT = 256
@@ -28,26 +32,46 @@ def is_due(new_file: int) -> bool:
     return _posix.fstat(new_file).st_ino % _EVERY == 0
 
 
-def sweep(directory: bytes) -> None:
-    """Remove the lock files that nobody holds, if there are many files."""
-    try:
-        names = os.listdir(directory)
-    except OSError:
-        return
-    if len(names) > _KEPT:
-        for name in names:
-            if name != QUEUE_NAME:
-                _remove_if_free(directory + b"/" + name)
+def sweep(path: bytes) -> None:
+    """Remove the lock files that nobody holds, if there are many files.
 
-
-def _remove_if_free(path: bytes) -> None:
+    Nothing is done if the directory is not this user's own, and closed to all others.
+    """
     cell: list[int] = []
     try:
-        if _posix.lock_at_once(cell, path) and os.path.samestat(
-            _posix.fstat(cell[0]), os.lstat(path)
+        _posix.open_into(cell, path, os.O_RDONLY | os.O_DIRECTORY)
+        directory = cell[0]
+        status = _posix.fstat(directory)
+        if status.st_uid != os.geteuid() or is_open_to_others(status):
+            return
+        names = os.listdir(directory)
+        if len(names) > _KEPT:
+            for name in names:
+                if not name.startswith("."):  # no lock is named so, but the queue
+                    _remove_if_free(directory, name)
+    except OSError:
+        pass
+    finally:
+        _posix.close(cell)
+
+
+def _remove_if_free(directory: int, name: str) -> None:
+    cell: list[int] = []
+    try:
+        _posix.open_in(cell, directory, name, os.O_RDWR)
+        if (
+            _posix.flock_try(cell[0])
+            and _posix.span_try(cell[0], _posix.WHOLE)
+            and _is_file(_posix.fstat(cell[0]), directory, name)
         ):
-            os.unlink(path)
+            os.unlink(name, dir_fd=directory)
     except OSError:
         pass
     finally:
         _posix.release(cell)
+
+
+def _is_file(locked: os.stat_result, directory: int, name: str) -> bool:
+    """Whether what is locked is a lock file, and the one of this name."""
+    named = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    return S_ISREG(locked.st_mode) and os.path.samestat(locked, named)

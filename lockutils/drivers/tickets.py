@@ -10,6 +10,9 @@ Two that come at once may ask at once and take different numbers.  So after taki
 taker asks again: if there is a higher one by now, it gives its own back and takes another.
 Hence of two tickets that are kept, the lower was there before the higher was asked for.
 
+A read lock is nobody's ticket, and nobody waits for it: whoever may only read the queue file
+can have one, and keep it.  But a new number is behind those, too.
+
 Numbers go round, and with fewer waiters than half of them it is clear which is before which.
 Where nobody has a ticket the next is 0.
 """
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 #: how many numbers there are
 TICKETS = 2**22
 _HALF = TICKETS // 2
+#: how often others may be faster, each time anew, before it is taken for malice
+_TRIES = 1000
 
 
 class Line(dict[int, "Ticket | None"]):
@@ -90,7 +95,11 @@ class Ticket:
             # one step: from here on nobody closes the descriptor
             if line.cell:
                 line.users[self] = None
+        tries = 0
         while self.number is None:
+            tries += 1
+            if tries > _TRIES:
+                raise _no_ticket()
             newest = line.newest if line else None
             number = self._next_number(newest)
             # One step.  If a thread of ours has taken one meanwhile, the number may be lower
@@ -172,14 +181,18 @@ class Ticket:
             return 0
         # The newest of all: in leaps, twice as far after each that found something beyond.
         leap = 1
-        while leap:
+        for _ in range(_TRIES):
+            if leap >= _HALF:
+                break
             beyond = self._find(newest + leap, _HALF - leap)
-            if beyond is None:
-                leap //= 2
-            else:
+            if beyond is not None:
                 newest = beyond
                 leap *= 2
-        return (newest + 1) % TICKETS
+            elif leap > 1:
+                leap //= 2
+            else:
+                return (newest + 1) % TICKETS
+        raise _no_ticket()
 
     def is_first(self) -> bool:
         """Whether no other process has a lower ticket.
@@ -189,7 +202,9 @@ class Ticket:
         self._be_first_of_ours()
         number = self.number
         # A number got by exchange may not be taken yet: another process may have this one.
-        return number is not None and self._find(number - _HALF, _HALF + 1) is None
+        if number is None:
+            return False
+        return self._find(number - _HALF, _HALF + 1, _posix.READ) is None
 
     def wait_until_first(self, descriptor: int) -> bool:
         """Sleep in the calling native thread until no other process has a lower ticket.
@@ -206,7 +221,7 @@ class Ticket:
             # be woken at each turn.
             reach, ahead = 1, None
             while ahead is None and reach <= _HALF:
-                ahead = self._find(number - reach, reach + 1)
+                ahead = self._find(number - reach, reach + 1, _posix.READ)
                 reach *= 2
             if ahead is not None:
                 _posix.span_wait(descriptor, self._byte(_posix.READ, ahead))
@@ -247,21 +262,29 @@ class Ticket:
                 line[number], line[mine] = self, other
                 self.number, other.number = number, mine
 
-    def _find(self, first: int, count: int) -> int | None:
-        """Return a ticket of another process among ``count`` numbers from ``first`` on."""
+    def _find(self, first: int, count: int, kind: int = _posix.WRITE) -> int | None:
+        """Return a ticket of another process among ``count`` numbers from ``first`` on.
+
+        :param kind: of the lock that is asked for: ``READ`` finds tickets alone
+        """
         first %= TICKETS
         room = TICKETS - first
         if count <= room:
-            return self._find_straight(first, count)
-        found = self._find_straight(first, room)
-        return self._find_straight(0, count - room) if found is None else found
+            return self._find_straight(first, count, kind)
+        found = self._find_straight(first, room, kind)
+        return self._find_straight(0, count - room, kind) if found is None else found
 
-    def _find_straight(self, first: int, count: int) -> int | None:
+    def _find_straight(self, first: int, count: int, kind: int) -> int | None:
         start = self._place.first_ticket
-        what = _posix.span(_posix.WRITE, start + first, count)
+        what = _posix.span(kind, start + first, count)
         found = _posix.span_in_use(self._line.cell[0], what)
         # neighbouring tickets of one process are one lock; of them, the newest
         return None if found is None else min(found[1] - start, first + count) - 1
 
     def _byte(self, kind: int, number: int) -> bytes:
         return _posix.span(kind, self._place.first_ticket + number, 1)
+
+
+def _no_ticket() -> OSError:
+    """Nobody comes here in good faith: somebody locks numbers that are not his turn."""
+    return OSError(errno.EAGAIN, "Queue file has no ticket to be had")
