@@ -88,6 +88,10 @@ class Peer:
         assert ready, "the peer says nothing"
         return self.process.stdout.readline().decode().rstrip("\n")
 
+    def has_spoken(self):
+        """Whether there is something to hear."""
+        return bool(select.select([self.process.stdout], [], [], 0)[0])
+
     def tell(self, line=""):
         self.process.stdin.write(f"{line}\n".encode())
 
