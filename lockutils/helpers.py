@@ -32,19 +32,27 @@ def run(errand: Callable[[], None]) -> None:
 
     :raises NoHelper: if there is none to be had; nothing has been called then
     """
+    # No signal handler can raise within a call into C: who takes a helper gives it the errand.
     try:
-        inbox = _idle.pop()
+        next(map(SimpleQueue.put, iter(_idle.pop, None), (errand,)))
+        return
     except IndexError:
-        inbox = SimpleQueue()
-        if len(_running) >= LIMIT:
-            raise NoHelper from None
-        _running.add(id(inbox))
-        try:
-            start_new_thread(_serve, (inbox,))
-        except RuntimeError:  # "can't start new thread": a limit, or the interpreter is ending
-            _running.discard(id(inbox))
-            raise NoHelper from None
+        pass
+    if len(_running) >= LIMIT:
+        raise NoHelper
+    inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
     inbox.put(errand)
+    started: list[int] = []
+    try:
+        _running.add(id(inbox))
+        started.extend(map(start_new_thread, (_serve,), ((inbox,),)))
+    except BaseException as error:
+        if not started:
+            _running.discard(id(inbox))
+            # "can't start new thread": a limit, or the interpreter is ending
+            if isinstance(error, (RuntimeError, MemoryError)):
+                raise NoHelper from None
+        raise
 
 
 def _serve(inbox: SimpleQueue[Callable[[], None]]) -> None:

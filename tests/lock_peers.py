@@ -88,6 +88,10 @@ class Peer:
         assert ready, "the peer says nothing"
         return self.process.stdout.readline().decode().rstrip("\n")
 
+    def has_spoken(self):
+        """Whether there is something to hear."""
+        return bool(select.select([self.process.stdout], [], [], 0)[0])
+
     def tell(self, line=""):
         self.process.stdin.write(f"{line}\n".encode())
 
@@ -202,8 +206,14 @@ def sleeps_for_a_lock(pid):
     Not by /proc/locks, which is handed out page by page: when others change it meanwhile, a
     line may come twice or not at all.
     """
-    places = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/wchan")]
-    return any("lock_inode" in place or "setlk" in place for place in places)
+    for path in Path(f"/proc/{pid}/task").glob("*/wchan"):
+        try:
+            place = path.read_text()
+        except (FileNotFoundError, ProcessLookupError):  # a thread that has just ended
+            continue
+        if "lock_inode" in place or "setlk" in place:
+            return True
+    return False
 
 
 def opens(pid, path):

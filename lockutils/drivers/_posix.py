@@ -25,9 +25,13 @@ from posix import lstat as lstat
 from posix import open as _open
 from stat import S_ISREG
 
+from lockutils._native import sleep
+
 close_number = _close
 
 _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # a FIFO in our place must not hang us
+#: seconds to give to a kernel that is out of memory for locks
+_PAUSES = (0.0, 0.0, 0.001, 0.002, 0.004, 0.008)
 _NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 _UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
 
@@ -204,6 +208,23 @@ def span_try(fd: int, what: bytes) -> bool:
             return False
         raise
     return True
+
+
+def span_unlock(fd: int, what: bytes) -> None:
+    """Unlock a part of a file, and leave it open.  Never fails.
+
+    Of a lock that reaches beyond the part on both sides two are left, and for the second the
+    kernel needs memory (``ENOLCK``): then it is asked again a few times.  What cannot be
+    unlocked at all goes with the descriptor.
+    """
+    for pause in _PAUSES:
+        try:
+            span_try(fd, what)
+            return
+        except OSError as error:
+            if error.errno != errno.ENOLCK:
+                return
+        sleep(pause)
 
 
 def span_wait(fd: int, what: bytes) -> None:

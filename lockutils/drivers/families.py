@@ -89,8 +89,10 @@ def _works(lock: Callable[[int], bool], fd: int) -> bool | None:
     try:
         return lock(fd)
     except OSError as error:
-        # also what a kernel says that has no memory for locks (fcntl(2))
-        return None if error.errno == errno.ENOLCK else False
+        # ENOLCK is also what a kernel says that has no memory for locks (fcntl(2)), and any
+        # other error may be of the moment, too.
+        for_ever = _posix.unsupported(error) and error.errno != errno.ENOLCK
+        return False if for_ever else None
 
 
 def _record_try(fd: int) -> bool:

@@ -62,7 +62,10 @@ class FileClaim(LockFile):
     def _is_next(self) -> bool:
         """Whether nobody who came before is still to be served."""
         post = self._post
-        return not self._place.is_waited_for() if post is None else post.may_try()
+        try:
+            return not self._place.is_surely_waited_for() if post is None else post.may_try()
+        except OSError as error:
+            raise unusable(error, self._place.queue) from error
 
     def _try_step_by_step(self) -> bool:
         try:

@@ -74,7 +74,7 @@ class Post:
         """
         if self._marked:
             self._marked = False
-            _posix.span_try(self._cell[0], self._place.unmark)
+            _posix.span_unlock(self._cell[0], self._place.unmark)
         elif self.ticket is not None:
             self.ticket.drop_number()
 
@@ -91,7 +91,10 @@ class Post:
         if other.ticket is not None:
             self.ticket, other.ticket = other.ticket, None
         elif self._cell:  # else it is just about to be opened by another thread
-            self._mark()
+            try:
+                self._mark()
+            except OSError:
+                pass  # the order is the kernel's, then
             other.leave()
 
     def close(self) -> None:

@@ -14,6 +14,7 @@ The queue only orders.  What excludes others is the lock file alone.
 
 from __future__ import annotations
 
+import errno
 import os
 from _blake2 import blake2b
 from time import monotonic
@@ -32,6 +33,9 @@ DECLARED = 2**62
 _DECLARATIONS = _posix.span(_posix.WRITE, DECLARED, 0)
 #: how long waiters who do not take a free lock are ignored: they are stopped, or out of luck
 _IGNORED = 1.0
+
+#: what it means that there is no queue file, or no record lock
+_NOBODY = (errno.ENOENT, errno.ENOTDIR, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 
 _DIGEST_BYTES = 5
 _SPAN = 2 * TICKETS
@@ -96,6 +100,13 @@ class Place:
         """Whether another process waits; a mark of this one counts, too, its tickets do not."""
         return self._is_in_use(self._anybody)
 
+    def is_surely_waited_for(self) -> bool:
+        """As :meth:`is_waited_for`, for those who must not pass anybody.
+
+        :raises OSError: if that cannot be told
+        """
+        return self._is_in_use(self._anybody, for_sure=True)
+
     def is_marked(self) -> bool:
         """Whether somebody waits in the order of the kernel."""
         return self._is_in_use(self._any_mark)
@@ -122,26 +133,33 @@ class Place:
             return kind, start - DECLARED
         return kind, 1 if pid == -1 else None  # a lock of a process is another tool's
 
-    def _is_in_use(self, what: bytes) -> bool:
+    def _is_in_use(self, what: bytes, *, for_sure: bool = False) -> bool:
         # The descriptor that has our tickets does not see them.  If it is being closed at this
         # instant, the look fails, and is as good as one a moment earlier.
         cell = self.line.cell
-        if not cell:
-            return _look(self.queue, what) is not None
-        try:
-            return _posix.span_in_use(cell[0], what) is not None
-        except (OSError, IndexError):
-            return False
+        if cell:
+            try:
+                return _posix.span_in_use(cell[0], what) is not None
+            except (OSError, IndexError):
+                if not for_sure:
+                    return False
+        return _look(self.queue, what, for_sure=for_sure) is not None
 
 
-def _look(path: bytes, what: bytes) -> tuple[int, int, int, int] | None:
-    """As :func:`_posix.span_in_use`, of the file at ``path``."""
+def _look(path: bytes, what: bytes, *, for_sure: bool = False) -> tuple[int, int, int, int] | None:
+    """As :func:`_posix.span_in_use`, of the file at ``path``.
+
+    :param for_sure: whether it is an error if that cannot be told, and not ``None``
+    """
     cell: list[int] = []
     try:
         _posix.open_into(cell, path, os.O_RDONLY)
         return _posix.span_in_use(cell[0], what)
-    except OSError:
-        return None  # there is no such file, so nobody was ever there; or no such lock
+    except OSError as error:
+        # there is no such file, so nobody was ever there; or no such lock
+        if for_sure and error.errno not in _NOBODY:
+            raise
+        return None
     finally:
         # No call before the one that closes: a signal handler may raise at the end of any.
         if cell:

@@ -12,6 +12,7 @@ from lockutils._native import sleep
 from lockutils.drivers import _posix, lock_file
 from lockutils.drivers.descriptors import opened
 from lockutils.drivers.file import FileClaim
+from lockutils.errors import LockPathError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,16 +36,25 @@ class JointClaim(FileClaim):
 
     def try_acquire(self, passing: bool = False) -> bool:
         post = self._post
-        if post is not None and not post.may_try():
+        if post is not None and not self._is_next():
             return False
         if not self._take_now():
             return False
         if post is not None:
             self._served()
-        elif (self._fair or not passing) and self._place.is_waited_for():
+        elif (self._fair or not passing) and self._others_wait():
             self._let_go()
             return False
         return True
+
+    def _others_wait(self) -> bool:
+        if not self._fair:
+            return self._place.is_waited_for()
+        try:
+            return not self._is_next()
+        except LockPathError:
+            self._let_go()
+            raise
 
     def _take_now(self) -> bool:
         """Take the lock if nobody's is in the way; whoever waits."""

@@ -63,7 +63,7 @@ class Bell:
         if watch is None:
             watch = _watches.setdefault(what, _Watch(what))
         watch.bells.add(self)
-        if not watch.start():
+        if not watch.start(self):
             return None
         if watch.over:  # and may not have seen us
             self.ring()
@@ -81,8 +81,8 @@ class _Watch:
         self.bells: set[Bell] = set()
         self.over = False
 
-    def start(self) -> bool:
-        """Begin, unless it has begun; ``False`` if there is no helper."""
+    def start(self, bell: Bell) -> bool:
+        """Begin, unless it has begun; ``False`` if there is no helper, for ``bell`` to know."""
         # one step
         if self._started:
             return True
@@ -90,8 +90,8 @@ class _Watch:
         try:
             helpers.run(self._run)
         except BaseException as error:
-            _watches.pop(self._what, None)
-            self.over = True
+            self.bells.discard(bell)
+            self._end()
             if isinstance(error, helpers.NoHelper):
                 return False
             raise
@@ -112,10 +112,14 @@ class _Watch:
             if cell:
                 opened.discard(cell[0])
                 _posix.close(cell)
-            _watches.pop(self._what, None)
-            self.over = True
-            for bell in list(self.bells):
-                bell.ring()
+            self._end()
+
+    def _end(self) -> None:
+        """Have those who listen look again; they may have come while there was no helper yet."""
+        _watches.pop(self._what, None)
+        self.over = True
+        for bell in list(self.bells):
+            bell.ring()
 
 
 if hasattr(os, "register_at_fork"):

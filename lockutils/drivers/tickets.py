@@ -129,8 +129,8 @@ class Ticket:
         line[number] = None
         self._dropped_by = me
         try:
-            _posix.span_try(line.cell[0], self._byte(_posix.UNLOCK, number))
-        except (OSError, IndexError):
+            _posix.span_unlock(line.cell[0], self._byte(_posix.UNLOCK, number))
+        except IndexError:
             pass  # closed meanwhile, and so unlocked
         # one step
         if number in line:
@@ -225,7 +225,7 @@ class Ticket:
                 reach *= 2
             if ahead is not None:
                 _posix.span_wait(descriptor, self._byte(_posix.READ, ahead))
-                _posix.span_try(descriptor, self._byte(_posix.UNLOCK, ahead))
+                _posix.span_unlock(descriptor, self._byte(_posix.UNLOCK, ahead))
         return self.number is not None
 
     def _be_first_of_ours(self) -> None:

@@ -14,8 +14,15 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+#: seconds between two looks into the mailbox where there is no descriptor left for a pipe
+_PAUSE = 0.016
+
+
 class EventletMailbox(Mailbox):
-    """Rung by a pipe: the read end is all that the hub has to watch."""
+    """Rung by a pipe: the read end is all that the hub has to watch.
+
+    Where none can be had, the mailbox is looked into from time to time, until nobody is parked.
+    """
 
     @staticmethod
     def _running_hub() -> Any:
@@ -25,32 +32,51 @@ class EventletMailbox(Mailbox):
 
     def __init__(self, hub: Any) -> None:
         super().__init__(hub)
-        self._read_end, self._write_end = os.pipe()
-        for end in self._read_end, self._write_end:
-            os.set_blocking(end, False)
+        #: its two ends, if it is open
+        self._pipe: list[int] = []
         self._listener: Any = None
+        self._timer: Any = None
 
     def _listen(self) -> None:
-        self._listener = self.hub.add(
-            self.hub.READ, self._read_end, self.deliver, self.deliver, lambda: None
-        )
-        # A listener keeps the greenthread that made it, which is only the first one of those
-        # that park.  When that has died of an exception, it keeps all that it had, locks too.
-        self._listener.greenlet = self.hub.greenlet
+        try:
+            self._open_pipe()
+        except OSError:
+            self._look_now_and_then()
+        else:
+            self._listener = self.hub.add(
+                self.hub.READ, self._pipe[0], self.deliver, self.deliver, lambda: None
+            )
+            # A listener keeps the greenthread that made it, which is only the first one of those
+            # that park.  When that has died of an exception, it keeps all that it had, locks too.
+            self._listener.greenlet = self.hub.greenlet
 
     def _stop_listening(self) -> None:
-        self.hub.remove(self._listener)
+        if self._timer is None:
+            self.hub.remove(self._listener)
+        else:
+            self._timer.cancel()
+            self._timer = None
+
+    def _open_pipe(self) -> None:
+        if not self._pipe:
+            self._pipe.extend(os.pipe())
+            for end in self._pipe:
+                os.set_blocking(end, False)
+
+    def _look_now_and_then(self) -> None:
+        self._timer = self.hub.schedule_call_global(_PAUSE, self._look_now_and_then)
+        self.deliver()
 
     def _ring(self) -> None:
         try:
-            write(self._write_end, b"!")
-        except BlockingIOError:
-            pass  # full: it rings already
+            write(self._pipe[1], b"!")
+        except (BlockingIOError, IndexError):
+            pass  # full: it rings already; or there is none
 
     def _answer(self) -> None:
         try:
-            read(self._read_end, 4096)
-        except BlockingIOError:
+            read(self._pipe[0], 4096)
+        except (BlockingIOError, IndexError):
             pass
 
     def call_after(self, seconds: float, call: Callable[[], None]) -> Callable[[], None]:
@@ -58,5 +84,5 @@ class EventletMailbox(Mailbox):
         return cancel
 
     def __del__(self) -> None:
-        for end in self._read_end, self._write_end:
+        for end in self._pipe:
             os.close(end)

@@ -1,0 +1,75 @@
+"""The file driver on file systems of many kinds: the tests of it, run with their files there."""
+
+import re
+import sys
+
+import pytest
+from mounts import FILE_SYSTEMS, Missing, is_fuse, run_in
+
+#: of the tests that there are, one for each thing that a file system might do in its own way
+TESTS = {
+    "tests/drivers/test_file.py": [
+        "TestFileClaim",
+        "TestReplacedFile::test_while_we_wait[flock-unlink_and_make]",
+        "TestReplacedFile::test_while_we_wait[flock-remove_directory]",
+        "TestReplacedFile::test_while_we_wait[lockf-rename_over]",
+        "TestReadOnlyFile::test_excludes_and_is_excluded_by_whoever_may_write",
+        "TestStandAside::test_of_a_lock_that_gave_up",
+    ],
+    "tests/drivers/test_shared.py": [
+        "TestExclusion::test_readers_share_and_a_writer_does_not",
+        "TestOrder::test_a_reader_does_not_pass_a_writer_that_waits",
+    ],
+    "tests/drivers/test_slots.py": [
+        "TestExclusion::test_as_many_as_there_are_and_no_more",
+        "TestExclusion::test_a_file_that_was_replaced",
+        "TestExclusion::test_in_the_order_of_arrival",
+    ],
+    "tests/drivers/test_tickets.py": [
+        "test_numbers_rise_over_all_processes",
+        "test_a_wait_ends_when_all_lower_ones_are_gone",
+    ],
+    "tests/interop/test_foreign_tools.py": [
+        "test_its_holder_excludes_us_until_it_lets_go",
+        "test_our_holder_excludes_it_until_we_let_go",
+    ],
+}
+NODES = [f"'{file}::{test}'" for file, tests in TESTS.items() for test in tests]
+RUN = """
+"$1" -m pytest -q -p no:cacheprovider -p no:xdist --basetemp="$WHERE/tests" --tb=short \
+    -k "$2" {}
+""".format(" ".join(NODES))
+TORTURE = 'PYTHON="$1" scripts/torture --directory "$WHERE" --time 2 --seed file-systems'
+
+#: of each group of tools that lock in the same way one is enough
+LEFT_OUT = ["portalocker", "oslo", "filelock"]
+#: A removed file that somebody has open is renamed by a server of FUSE: its directory cannot
+#: be removed.  And what belongs to other users may be out of their reach.
+NOT_ON_FUSE = ["remove_directory", "whoever_may_write"]
+
+
+def run(name, program, *arguments):
+    try:
+        return run_in(name, program, sys.executable, *arguments)
+    except Missing as why:
+        pytest.skip(str(why))
+
+
+@pytest.mark.parametrize("name", FILE_SYSTEMS)
+def test_the_driver_is_as_everywhere(name):
+    left_out = LEFT_OUT + (NOT_ON_FUSE if is_fuse(name) else [])
+    some = " and ".join(f"not {word}" for word in left_out)
+    if "keeps the locks" in name:
+        # while somebody waits for a lock on a file, this server does nothing else with the file
+        some = "TestFileClaim"
+
+    printed = run(name, RUN, some)
+
+    counts = re.search(r"^(\d+) passed, (\d+) deselected in", printed, re.MULTILINE)
+    assert counts, printed  # none was skipped
+    assert int(counts[1]) >= (30 if some != "TestFileClaim" else 17)
+
+
+@pytest.mark.parametrize("name", ["ext4", "xfs", "btrfs", "tmpfs", "overlay"])
+def test_nothing_is_lost_under_torture(name):
+    assert "verdict: good" in run(name, TORTURE)
