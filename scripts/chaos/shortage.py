@@ -34,7 +34,7 @@ _ERRORS = [
     errno.EACCES,
     errno.EINTR,
 ]
-_CALLS = ("_open", "flock", "_fcntl", "fstat", "stat")
+_CALLS = ("_open", "flock", "_fcntl", "fstat", "lstat")
 
 
 class Shortages:
