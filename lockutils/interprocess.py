@@ -114,6 +114,7 @@ if os.name == "posix":
                 return True
         except OSError as error:
             if not _posix.unsupported(error):
+                _unlock(fd)
                 raise
             surprise: OSError | None = error
         else:
@@ -130,9 +131,8 @@ if os.name == "posix":
         for unlock in (_posix.record_unlock, _posix.flock_unlock):
             try:
                 unlock(fd)
-            except OSError as error:
-                if not _posix.unsupported(error):
-                    raise
+            except OSError:
+                pass  # there is no such lock, or it goes with the descriptor
 
     _used: WeakSet[InterProcessLock] = WeakSet()
 

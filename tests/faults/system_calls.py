@@ -9,8 +9,7 @@ REAL = {name: getattr(_posix, name) for name in ("_open", "flock", "_fcntl", "fs
 
 #: by what went wrong: which calls can say so.  EINTR is none of them: Python repeats the call.
 CALLS = {
-    errno.EMFILE: ["_open"],
-    errno.ENOSPC: ["_open"],
+    errno.EMFILE: ["_open"],  # or ENFILE, ENOSPC, EROFS: it makes no difference
     errno.EACCES: ["_open"],
     errno.ENOLCK: ["flock", "_fcntl"],
     errno.ENOSYS: ["flock", "_fcntl"],
