@@ -121,14 +121,11 @@ class Place:
 
     def _is_in_use(self, what: bytes) -> bool:
         # The descriptor that has our tickets does not see them.  If it is being closed at this
-        # instant, the look fails, and is as good as one a moment earlier.
-        cell = self.line.cell
-        if not cell:
-            return _look(self.queue, what) is not None
+        # instant, none of them is left, and any descriptor will do.
         try:
-            return _posix.span_in_use(cell[0], what) is not None
+            return _posix.span_in_use(self.line.cell[0], what) is not None
         except (OSError, IndexError):
-            return False
+            return _look(self.queue, what) is not None
 
 
 def _look(path: bytes, what: bytes) -> tuple[int, int, int, int] | None:

@@ -292,3 +292,14 @@ def test_a_child_has_none_and_keeps_none(tmp_path):
             with contextlib.suppress(OSError):
                 os.close(descriptor)
         ticket.give_back()
+
+
+def test_who_waits_is_seen_while_the_descriptor_is_being_closed(process):
+    theirs = process()()
+    place = Place(theirs._place.path)
+    place.line = Line()
+    gone = os.open(os.devnull, os.O_RDONLY)
+    os.close(gone)
+    place.line.cell = [gone]
+
+    assert place.is_waited_for()
