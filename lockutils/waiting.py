@@ -132,7 +132,7 @@ class Errand:
                     continue  # it was given up, and adopted meanwhile
                 self._done = True
                 self._error = error
-                if wait is None:
+                if wait is None and _abandoned.get(self.claim.resource) is self:
                     _abandoned.pop(self.claim.resource, None)
                 break
         # a waiter whose event loop is closed will never take what it waited for
@@ -142,9 +142,8 @@ class Errand:
     def adopt(self, wait: Wait, claim: Claim) -> bool:
         """Go on for ``wait`` in place of its ``claim``; ``False`` if it is over already."""
         with self._guard:
-            if self._done:
+            if self._done or not self.claim.take_over(claim):
                 return False
-            self.claim.take_over(claim)
             self._wait = wait
             return True
 

@@ -60,8 +60,9 @@ class PortableClaim:
     def stand_aside(self) -> None:
         """Nothing is held between two tries."""
 
-    def take_over(self, other: PortableClaim) -> None:
+    def take_over(self, other: PortableClaim) -> bool:
         """Nothing is held between two tries."""
+        return True
 
     def release(self) -> None:
         self._lock.release()

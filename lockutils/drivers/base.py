@@ -72,9 +72,11 @@ if TYPE_CHECKING:
             a waiter who gave up.  :meth:`block` may go on all the same.
             """
 
-        def take_over(self, other: Any) -> None:
+        def take_over(self, other: Any) -> bool:
             """Called after :meth:`stand_aside`: go on in place of ``other``, of the same
             resource, with what that has from :meth:`line_up`.
+
+            :return: ``False`` if :meth:`block` is about to return, and it is too late
             """
 
         def release(self) -> None:

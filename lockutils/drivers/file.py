@@ -140,11 +140,13 @@ class FileClaim(LockFile):
                 self._wait_in_kernel()
                 # This may be the place in the kernel's queue of one who gave up, and who wants
                 # the lock now may have come later than others: then it is not his turn.
-                if post is None or post.ticket is ticket or post.may_try():
+                now = None if post is None else post.ticket
+                if post is None or now is ticket or post.may_try():
                     if self._steps_back():
                         continue
-                    self._served()
-                    return True
+                    if post is None or post.ends_for(now):
+                        self._served()
+                        return True
                 self._let_go()
         except OSError as error:
             self._let_go()
@@ -171,10 +173,11 @@ class FileClaim(LockFile):
             self._post.leave()
         self._let_others_pass()
 
-    def take_over(self, other: FileClaim) -> None:
+    def take_over(self, other: FileClaim) -> bool:
         self._unwanted = False
         if self._post is not None and other._post is not None:
-            self._post.take_over(other._post)
+            return self._post.take_over(other._post)
+        return True
 
     # --- letting go
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Post:
     """Nothing yet; or a mark that somebody waits; or a ticket."""
 
-    __slots__ = ("_cell", "_directory", "_marked", "_place", "ticket")
+    __slots__ = ("_cell", "_directory", "_ended", "_marked", "_place", "ticket")
 
     def __init__(self, place: Place, directory: Directory) -> None:
         self._place = place
@@ -23,6 +23,8 @@ class Post:
         #: if this one waits in strict order
         self.ticket: Ticket | None = None
         self._marked = False
+        #: whether it is too late to stand here in place of another
+        self._ended = False
         #: a descriptor of the queue file, for the mark and to wait with
         self._cell: list[int] = []
 
@@ -86,9 +88,23 @@ class Post:
             ticket.give_back()
             self.ticket = None
 
-    def take_over(self, other: Post) -> None:
-        """Stand where ``other`` stands, which then stands nowhere."""
+    def ends_for(self, ticket: Ticket | None) -> bool:
+        """Stand here for nobody else from now on; ``False`` if it is not ``ticket`` any more.
+
+        Who took over after the last look whose turn it is might pass others.
+        """
+        # one step
+        if self.ticket is not ticket:
+            return False
+        self._ended = True
+        return True
+
+    def take_over(self, other: Post) -> bool:
+        """Stand where ``other`` stands, which then stands nowhere; ``False`` if it is too late."""
         if other.ticket is not None:
+            # one step
+            if self._ended:
+                return False
             self.ticket, other.ticket = other.ticket, None
         elif self._cell:  # else it is just about to be opened by another thread
             try:
@@ -96,6 +112,7 @@ class Post:
             except OSError:
                 pass  # the order is the kernel's, then
             other.leave()
+        return True
 
     def close(self) -> None:
         """Leave, and let go of the descriptor.  Nobody may be in :meth:`wait`."""

@@ -135,14 +135,13 @@ class Place:
 
     def _is_in_use(self, what: bytes, *, for_sure: bool = False) -> bool:
         # The descriptor that has our tickets does not see them.  If it is being closed at this
-        # instant, the look fails, and is as good as one a moment earlier.
+        # instant, none of them is left, and any descriptor will do.
         cell = self.line.cell
         if cell:
             try:
                 return _posix.span_in_use(cell[0], what) is not None
             except (OSError, IndexError):
-                if not for_sure:
-                    return False
+                pass
         return _look(self.queue, what, for_sure=for_sure) is not None
 
 

@@ -47,7 +47,7 @@ class Line(dict[int, "Ticket | None"]):
     runs another thread or a signal handler.
     """
 
-    __slots__ = ("__weakref__", "cell", "newest", "users")
+    __slots__ = ("__weakref__", "cell", "newest", "sleepers", "users")
 
     def __init__(self) -> None:
         #: the descriptor, if it is open
@@ -56,11 +56,14 @@ class Line(dict[int, "Ticket | None"]):
         self.newest = 0
         #: the tickets that are taken, or about to be
         self.users: dict[Ticket, None] = {}
+        #: how many threads of ours sleep for a ticket of another process
+        self.sleepers = 0
 
     def forget_parent(self) -> None:
         """In a forked child: its parent's tickets are not its own, and the copy is closed."""
         self.clear()
         self.users = {}
+        self.sleepers = 0
         self.cell = []
 
 
@@ -100,20 +103,28 @@ class Ticket:
             tries += 1
             if tries > _TRIES:
                 raise _no_ticket()
-            newest = line.newest if line else None
+            # While a thread of ours sleeps, whose waiter may have given up and who may be for us
+            # next, our number is to be behind what it sleeps for: the one who has that by now
+            # may wait for us, or be us.
+            newest = line.newest if line or line.sleepers else None
             number = self._next_number(newest)
             # One step.  If a thread of ours has taken one meanwhile, the number may be lower
             # than others of ours: as the newest, it would send the next takers to a number
             # that is in use, over and over.
-            if newest != (line.newest if line else None):
+            if newest != (line.newest if line or line.sleepers else None):
                 continue
             line[number] = self
             self.number = line.newest = number
             taken = _posix.span_try(line.cell[0], self._byte(_posix.WRITE, number))
-            if not taken or self._find(number + 1, _HALF - 1) is not None:
+            # Who exchanged for it meanwhile may have seen it in use by another process, and
+            # sleep until it is free; so it must not stay locked by us.
+            exchanged = self.number != number
+            if not taken or exchanged or self._find(number + 1, _HALF - 1) is not None:
                 self._take_back(number)
                 if self.number == number:
                     self.drop_number()
+                elif taken:  # who exchanged for it has given it back already
+                    _posix.span_unlock(line.cell[0], self._byte(_posix.UNLOCK, number))
 
     def drop_number(self) -> None:
         """Let the next one be first.  Callable by any thread, any number of times."""
@@ -202,9 +213,7 @@ class Ticket:
         self._be_first_of_ours()
         number = self.number
         # A number got by exchange may not be taken yet: another process may have this one.
-        if number is None:
-            return False
-        return self._find(number - _HALF, _HALF + 1, _posix.READ) is None
+        return number is not None and self._find(number - _HALF, _HALF + 1, _posix.READ) is None
 
     def wait_until_first(self, descriptor: int) -> bool:
         """Sleep in the calling native thread until no other process has a lower ticket.
@@ -214,8 +223,9 @@ class Ticket:
         :return: ``False`` if the ticket was given back in the meantime
         """
         while not self.is_first():
-            number = self.number
-            if number is None:
+            line, number = self._line, self.number
+            # one step
+            if number is None or line[number] is not self:
                 return False
             # The nearest before us, or nearly.  If all waited for one and the same, all would
             # be woken at each turn.
@@ -224,9 +234,23 @@ class Ticket:
                 ahead = self._find(number - reach, reach + 1, _posix.READ)
                 reach *= 2
             if ahead is not None:
-                _posix.span_wait(descriptor, self._byte(_posix.READ, ahead))
-                _posix.span_unlock(descriptor, self._byte(_posix.UNLOCK, ahead))
+                self._wait_for(ahead, descriptor)
         return self.number is not None
+
+    def _wait_for(self, ahead: int, descriptor: int) -> None:
+        """Sleep until ``ahead`` is free, unless this ticket is being given back."""
+        line, number = self._line, self.number
+        # one step: from here on the numbers that we take are higher
+        if number is None or line[number] is not self:
+            return
+        line.sleepers += 1
+        try:
+            _posix.span_wait(descriptor, self._byte(_posix.READ, ahead))
+            _posix.span_unlock(descriptor, self._byte(_posix.UNLOCK, ahead))
+        finally:
+            # one step, and nothing in a forked child
+            if line.sleepers:
+                line.sleepers -= 1
 
     def _be_first_of_ours(self) -> None:
         line = self._line
@@ -235,7 +259,7 @@ class Ticket:
             other, number = line[first], self.number
             if other is None:
                 break
-            if other is not self and number is not None:
+            if other is not self and number is not None and line[number] is self:
                 line[first], line[number] = self, other
                 self.number, other.number = first, number
             return
@@ -247,7 +271,8 @@ class Ticket:
             if first in line:
                 other, number = line[first], self.number
                 if other is not None:
-                    if other is not self and number is not None:
+                    # not for one that is being given back itself, by another thread
+                    if other is not self and number is not None and line[number] is self:
                         line[first], line[number] = self, other
                         self.number, other.number = first, number
                     return
@@ -263,9 +288,11 @@ class Ticket:
                 self.number, other.number = number, mine
 
     def _find(self, first: int, count: int, kind: int = _posix.WRITE) -> int | None:
-        """Return a ticket of another process among ``count`` numbers from ``first`` on.
+        """Return a number that is in use elsewhere, among ``count`` from ``first`` on.
 
-        :param kind: of the lock that is asked for: ``READ`` finds tickets alone
+        :param kind: of lock to ask for.  In the way of a read lock is only a ticket of another
+            process.  In the way of a write lock is also who waited for one, and is just about
+            to let go of it: two of those who waited for each other would go round and round.
         """
         first %= TICKETS
         room = TICKETS - first

@@ -528,6 +528,25 @@ class TestStandAside:
 
         claim.stand_aside()
 
+    def test_is_not_taken_over_after_its_last_look_at_the_line(self, tmp_path, monkeypatch):
+        """Whoever took it over then would pass those who came before."""
+        directory = Directory(os.fsencode(tmp_path))
+        left, other = (FileClaim("key", directory, fair=True) for _ in range(2))
+        left.line_up()
+        left.stand_aside()
+        served, taken_over = FileClaim._served, []
+
+        def in_the_middle(self):
+            other.line_up()
+            taken_over.append(left.take_over(other))
+            served(self)
+
+        monkeypatch.setattr(FileClaim, "_served", in_the_middle)
+        assert left.block()
+        left.release()
+        assert taken_over == [False]
+        other.release()
+
     @pytest.mark.parametrize("give_up", ["time out", "cancel"])
     def test_of_a_lock_that_gave_up(self, path, hold, give_up, peers):
         holder = hold("lockf")

@@ -292,3 +292,144 @@ def test_a_child_has_none_and_keeps_none(tmp_path):
             with contextlib.suppress(OSError):
                 os.close(descriptor)
         ticket.give_back()
+
+
+def is_locked(ticket, number):
+    """Whether whoever waits for a number, on a descriptor of his own, would sleep."""
+    with open(ticket._place.queue, "rb+") as file:
+        return not _posix.span_try(file.fileno(), ticket._byte(_posix.READ, number))
+
+
+@pytest.fixture
+def before_a_number_is_locked(monkeypatch):
+    """Have something done after a ticket has entered its number, and before it locks that."""
+
+    def register(call):
+        real = _posix.span_try
+        entered = []
+
+        def in_the_middle(descriptor, what):
+            if not entered:
+                entered.append(True)
+                call()
+            return real(descriptor, what)
+
+        monkeypatch.setattr(_posix, "span_try", in_the_middle)
+
+    return register
+
+
+def test_a_number_that_was_exchanged_before_it_was_locked_is_let_go(
+    process, before_a_number_is_locked
+):
+    """Who has it by exchange may sleep for another process that has it, and had to wait for us."""
+    one, another = process(), process()
+    before = one()
+    late = Ticket(before._place)
+    before.give_back()
+    another()  # has 0, so that the late one asks for 1
+    tickets = []
+
+    def come_first():
+        theirs, first = another(), one()
+        tickets.append(first)
+        assert not first.is_first()
+        assert first.number == theirs.number == 1  # and it may be about to sleep for that
+        theirs.give_back()
+
+    before_a_number_is_locked(come_first)
+    late.take()
+
+    (first,) = tickets
+    assert not is_locked(first, 1)
+    assert (first.number, late.number) == (2, 3)
+    late.give_back()
+
+
+def test_a_number_that_was_given_back_before_it_was_locked_is_let_go(
+    process, before_a_number_is_locked
+):
+    one = process()
+    kept = one()
+    late = Ticket(kept._place)
+    numbers = []
+
+    def come_and_go():
+        first = one()
+        kept.give_back()
+        first._be_first_of_ours()
+        numbers.append(first.number)
+        first.give_back()
+
+    before_a_number_is_locked(come_and_go)
+    late.take()
+
+    assert numbers == [1]
+    assert late.number == 2
+    assert not is_locked(late, 1)
+    assert is_locked(late, 2)
+    late.give_back()
+
+
+def test_what_is_being_given_back_is_not_exchanged(process, monkeypatch):
+    """The thread that sleeps with it may go on just then."""
+    one, another = process(), process()
+    leaving, behind, theirs = one(), one(), another()
+    real = _posix.span_try
+    seen = []
+
+    def in_the_middle(descriptor, what):
+        if not seen:
+            seen.append(leaving.is_first())
+        return real(descriptor, what)
+
+    monkeypatch.setattr(_posix, "span_try", in_the_middle)
+    leaving.give_back()
+
+    assert behind.number == 1
+    assert not theirs.is_first()
+    behind.give_back()
+    assert theirs.is_first()
+    assert not behind._line
+
+
+def test_who_waited_and_is_about_to_go_on_is_not_waited_for(process):
+    first, second = process()(), process()()
+    with open(first._place.queue, "rb+") as file:
+        first.give_back()
+        assert _posix.span_try(file.fileno(), first._byte(_posix.READ, 0))
+
+        assert second.is_first()
+
+
+def test_numbers_do_not_begin_again_while_one_of_ours_sleeps(process, monkeypatch):
+    """He is to go on for whoever comes next, and would sleep for that one's own ticket."""
+    one, another = process(), process()
+    theirs, ours = another(), one()
+    real = _posix.span_wait
+    new = []
+
+    def in_the_middle(descriptor, what):
+        ours.give_back()
+        theirs.give_back()
+        new.append(one())
+        real(descriptor, what)
+
+    monkeypatch.setattr(_posix, "span_wait", in_the_middle)
+    with open(ours._place.queue, "rb+") as file:
+        assert Background(ours.wait_until_first, file.fileno()).result() is False
+
+    assert [ticket.number for ticket in new] == [2]
+    new[0].give_back()
+    assert one().number == 0
+
+
+def test_who_waits_is_seen_while_the_descriptor_is_being_closed(process):
+    theirs = process()()
+    place = Place(theirs._place.path)
+    place.line = Line()
+    gone = os.open(os.devnull, os.O_RDONLY)
+    os.close(gone)
+    place.line.cell = [gone]
+
+    assert place.is_waited_for()
