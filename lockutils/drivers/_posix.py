@@ -92,30 +92,35 @@ def open_file(cell: list[int], path: bytes) -> tuple[bool, bool]:
     :raises OSError: if it cannot be opened, or is not a regular file; nothing is open then
     """
     for _ in range(_TRIES):
+        writable = True
         try:
             open_into(cell, path, os.O_RDWR)
-            return _checked(cell, True)
         except FileNotFoundError:
-            pass
+            try:
+                open_into(cell, path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+            except FileExistsError:
+                continue  # somebody was faster
+            return True, True
         except OSError as error:
             if error.errno not in _NOT_WRITABLE:
                 raise
             open_into(cell, path, os.O_RDONLY)
-            return _checked(cell, False)
-        try:
-            open_into(cell, path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
-            return True, True
-        except FileExistsError:
-            pass  # somebody was faster
+            writable = False
+        _check_file(cell)
+        return writable, False
     raise OSError(errno.EAGAIN, "Others make and remove it all the time")
 
 
-def _checked(cell: list[int], writable: bool) -> tuple[bool, bool]:
-    """Refuse what is no file before anything is locked: somebody may have locked that."""
-    if not S_ISREG(fstat(cell[0]).st_mode):
+def _check_file(cell: list[int]) -> None:
+    """Close and refuse what is no file before it is locked: somebody may have locked that."""
+    try:
+        mode = fstat(cell[0]).st_mode
+    except OSError:
+        close(cell)
+        raise
+    if not S_ISREG(mode):
         close(cell)
         raise OSError(errno.EINVAL, "Not a regular file")
-    return writable, False
 
 
 def lock_at_once(

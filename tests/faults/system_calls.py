@@ -5,12 +5,12 @@ import os
 
 from lockutils.drivers import _posix
 
-REAL = {name: getattr(_posix, name) for name in ("_open", "flock", "_fcntl", "fstat", "stat")}
+REAL = {name: getattr(_posix, name) for name in ("_open", "flock", "_fcntl", "fstat", "lstat")}
 
 #: by what went wrong: which calls can say so.  EINTR is none of them: Python repeats the call.
 CALLS = {
     errno.EMFILE: ["_open"],  # or ENFILE, ENOSPC, EROFS: it makes no difference
-    errno.EACCES: ["_open"],
+    errno.EACCES: ["_open", "fstat"],  # fstat: of a security module
     errno.ENOLCK: ["flock", "_fcntl"],
     errno.ENOSYS: ["flock", "_fcntl"],
     errno.EIO: list(REAL),
