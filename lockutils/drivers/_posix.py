@@ -70,9 +70,9 @@ _UNLOCK = span(UNLOCK)
 # descriptor would stay open for ever, perhaps with a lock on it.
 
 
-def open_into(cell: list[int], path: bytes, flags: int) -> None:
+def open_into(cell: list[int], path: bytes, flags: int, mode: int = 0o666) -> None:
     """Open ``path`` and append the descriptor to ``cell``, both or none."""
-    cell.extend(map(_open, (path,), (_FLAGS | flags,), (0o666,)))
+    cell.extend(map(_open, (path,), (_FLAGS | flags,), (mode,)))
 
 
 def open_in(cell: list[int], directory: int, name: str, flags: int) -> None:

@@ -53,35 +53,41 @@ def find_out(fd: int, directory: bytes) -> None:
     device = os.fstat(fd).st_dev
     if device in _of_device:
         return
+    # a leading dot: no lock is ever named like this
+    path = directory + b"/.lockutils-probe-%d-%d" % (os.getpid(), next(_probes))
+    flock = record = None
+    cell: list[int] = []
     try:
-        probe, path = _open_probe(directory)
-    except OSError:
-        return
-    try:
-        # with the flock in hand: where it is a record lock in truth, the other one fails
-        flock, record = _works(_posix.flock_try, probe), _works(_record_try, probe)
-    finally:
-        os.close(probe)
-        if path is not None:
-            try:
+        is_named = _open_probe(cell, directory, path)
+        try:
+            # with the flock in hand: where it is a record lock in truth, the other one fails
+            flock, record = _works(_posix.flock_try, cell[0]), _works(_record_try, cell[0])
+        finally:
+            if is_named:
                 os.unlink(path)
-            except OSError:
-                pass  # others may write here, and one of them was faster
+    except OSError:
+        pass  # there can be none, or others may write here, and one of them removed it
+    finally:
+        try:
+            _posix.close(cell)
+        except BaseException:
+            _posix.close(cell)  # a signal handler may have raised before it was done
+            raise
     if flock is not None and record is not None and (flock or record):
         _of_device[device] = Families(flock=flock, record=record)
 
 
-def _open_probe(directory: bytes) -> tuple[int, bytes | None]:
-    """Make a file; return its descriptor, and its path unless it has none."""
+def _open_probe(cell: list[int], directory: bytes, path: bytes) -> bool:
+    """Make a file, which nobody else can open; whether it is at ``path``, and has a name at all."""
     if _TMPFILE is not None:
         try:
             # a process that is killed meanwhile leaves nothing behind (open(2))
-            return os.open(directory, os.O_RDWR | os.O_CLOEXEC | _TMPFILE, 0o600), None
+            _posix.open_into(cell, directory, os.O_RDWR | _TMPFILE, 0o600)
+            return False
         except OSError:
             pass  # this file system has no files without a name
-    # a leading dot: no lock is ever named like this
-    path = directory + b"/.lockutils-probe-%d-%d" % (os.getpid(), next(_probes))
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), path
+    _posix.open_into(cell, path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    return True
 
 
 def _works(lock: Callable[[int], bool], fd: int) -> bool | None:

@@ -52,7 +52,11 @@ def sweep(path: bytes) -> None:
     except OSError:
         pass
     finally:
-        _posix.close(cell)
+        try:
+            _posix.close(cell)
+        except BaseException:
+            _posix.close(cell)  # a signal handler may have raised before it was done
+            raise
 
 
 def _remove_if_free(directory: int, name: str) -> None:
@@ -68,7 +72,11 @@ def _remove_if_free(directory: int, name: str) -> None:
     except OSError:
         pass
     finally:
-        _posix.release(cell)
+        try:
+            _posix.release(cell)
+        except BaseException:
+            _posix.release(cell)  # as above
+            raise
 
 
 def _is_file(locked: os.stat_result, directory: int, name: str) -> bool:

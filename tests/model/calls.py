@@ -29,7 +29,7 @@ UNLOCKS_TOO = call(
     "unlocks what was given back before",
     undoes=True,
 )
-DROPS = call("unset", TICKETS, "Ticket.drop_number", "_posix.span_try(", "unlocks its number")
+DROPS = call("unset", TICKETS, "Ticket.drop_number", "_posix.span_unlock(", "unlocks its number")
 LOOKS_LOWER = call(
     "look", TICKETS, "Ticket.is_first", "self._find(number - _HALF", "looks for a lower one"
 )
@@ -40,7 +40,7 @@ WAITS_FOR_IT = call(
     "wait_read", TICKETS, "Ticket._wait_for", "_posix.span_wait(", "sleeps until it is gone"
 )
 LETS_IT_GO = call(
-    "unread", TICKETS, "Ticket._wait_for", "_posix.span_try(", "unlocks what it waited for"
+    "unread", TICKETS, "Ticket._wait_for", "_posix.span_unlock(", "unlocks what it waited for"
 )
 CLOSES_LINE = call(
     "close_line", TICKETS, "Ticket.give_back", "_posix.close_number(", "closes for the tickets"
@@ -49,7 +49,11 @@ CLOSES_POST = call("close_post", "drivers/post.py", "Post.close", "_posix.close(
 
 # --- the lock file
 LOOKS_AT_QUEUE = call(
-    "look_any", FILE, "FileClaim._is_next", "self._place.is_waited_for()", "looks if anybody waits"
+    "look_any",
+    FILE,
+    "FileClaim._is_next",
+    "self._place.is_surely_waited_for()",
+    "looks if anybody waits",
 )
 TRIES_FLOCK = call(
     "flock_try", POSIX, "lock_at_once", "flock(fd, way | LOCK_NB)", "tries the flock"

@@ -1,0 +1,90 @@
+"""Exceptions of signal handlers in the middle of what is done beside an acquisition."""
+
+import os
+
+import pytest
+
+pytest.importorskip("fcntl")
+
+from lock_peers import open_descriptors
+
+from lockutils.drivers import _posix, families, sweep
+
+
+class Interrupted(BaseException):
+    pass
+
+
+@pytest.fixture
+def interrupt(monkeypatch):
+    """Have a signal handler raise at the end of a call, and not before the ``number``-th one."""
+
+    def interrupt(module, name, number=1):
+        real, made = getattr(module, name), []
+
+        def interrupted(*args, **options):
+            made.append(name)
+            result = real(*args, **options)
+            if len(made) == number:
+                raise Interrupted
+            return result
+
+        monkeypatch.setattr(module, name, interrupted)
+
+    return interrupt
+
+
+@pytest.fixture
+def directory(tmp_path, monkeypatch):
+    """A directory with some files that are to be swept."""
+    monkeypatch.setattr(sweep, "_KEPT", 1)
+    tmp_path.chmod(0o700)
+    for number in range(3):
+        (tmp_path / f"file {number}").touch()
+    return os.fsencode(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "number"),
+    [
+        (_posix, "_fcntl", 1),  # locked
+        (_posix, "_fcntl", 2),  # about to be closed
+        (_posix, "flock", 1),
+        (_posix, "flock", 2),
+        (_posix, "fstat", 1),
+        (_posix, "fstat", 2),
+        (sweep.os, "listdir", 1),
+        (sweep.os, "unlink", 1),
+    ],
+)
+def test_a_sweep(interrupt, directory, module, name, number):
+    before = open_descriptors()
+    interrupt(module, name, number)
+
+    with pytest.raises(Interrupted):
+        sweep.sweep(directory)
+
+    assert open_descriptors() == before
+
+
+@pytest.mark.parametrize("has_names", [True, False])
+@pytest.mark.parametrize(
+    ("module", "name", "number"),
+    [(_posix, "flock", 1), (_posix, "_fcntl", 1), (families, "_open_probe", 1)],
+)
+def test_a_probe(interrupt, monkeypatch, tmp_path, module, name, number, has_names):
+    monkeypatch.setattr(families, "_of_device", {})
+    if has_names:
+        monkeypatch.setattr(families, "_TMPFILE", None)
+    cell = []
+    _posix.open_into(cell, os.fsencode(tmp_path), os.O_RDONLY)
+    before = open_descriptors()
+    interrupt(module, name, number)
+
+    try:
+        with pytest.raises(Interrupted):
+            families.find_out(cell[0], os.fsencode(tmp_path))
+
+        assert open_descriptors() == before
+    finally:
+        _posix.close(cell)
