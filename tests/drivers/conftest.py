@@ -20,13 +20,13 @@ def no_descriptor_leaks(tmp_path):
 
 @pytest.fixture
 def only_to_read(monkeypatch):
-    """From when it is called on, no file can be opened to be written to."""
+    """From when it is called on, no file that is there can be opened to be written to."""
     from lockutils.drivers import _posix
 
     real = _posix._open
 
     def open_to_read(path, flags, *mode):
-        if flags & os.O_RDWR:
+        if flags & os.O_RDWR and os.path.isfile(path):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         return real(path, flags, *mode)
 

@@ -306,12 +306,13 @@ class TestQueueFile:
 
 class TestProbe:
     def test_of_the_kinds_of_lock_follows_nothing_and_leaves_nothing(self, shared):
-        """Its name can be known before."""
+        """Its name can be known before, where the file system has no files without one."""
         target = precious(shared / "name")
         source = """
 import os, sys
 import lockutils
 from lockutils.drivers import families
+families._TMPFILE = None
 path = sys.argv[1]
 for number, plant in enumerate([os.symlink, os.link, None]):
     name = f"{path}/.lockutils-probe-{os.getpid()}-{number}"
@@ -337,6 +338,7 @@ assert sorted(os.listdir(path)) == before
                 probe.unlink()
             return works(lock, number)
 
+        monkeypatch.setattr(families, "_TMPFILE", None)
         monkeypatch.setattr(families, "_works", works_for_others_too)
         monkeypatch.setattr(families, "_of_device", {})
         with open(tmp_path / "name", "w") as file:
