@@ -1,6 +1,7 @@
 """Slots of a lock file."""
 
 import os
+import pathlib
 import sys
 import time
 
@@ -134,7 +135,7 @@ class TestExclusion:
         waiter.tell("wait")
         until_waited_for(path)
         waiter.process.send_signal(19)  # SIGSTOP: it is to be late
-        until(lambda: state_of(waiter) == "T", "it is stopped")
+        until(lambda: is_stopped(waiter), "it is stopped")
         full[0].kill()
         claim = claims()
 
@@ -182,9 +183,13 @@ def sleeps(peer):
     return sleeps_for_a_lock(peer.process.pid)
 
 
-def state_of(peer):
-    with open(f"/proc/{peer.process.pid}/stat") as file:
-        return file.read().rpartition(")")[2].split()[0]
+def is_stopped(peer):
+    """Whether all its threads are: each is stopped by itself, one after the other."""
+    states = [
+        (task / "stat").read_text().rpartition(")")[2].split()[0]
+        for task in pathlib.Path(f"/proc/{peer.process.pid}/task").iterdir()
+    ]
+    return set(states) == {"T"}
 
 
 class TestGivingUp:
