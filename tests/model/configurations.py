@@ -64,15 +64,10 @@ SMALL = {
 LARGE = {
     "three processes, numbers go round": ([_plain(False)] * 3, {"ticket": 6}),
     "three processes, another tool": ([_plain()] * 3, {"tool": True}),
-    "four processes": ([_plain(False)] * 4, {}),
     "one of three gives up": ([_timed(1, False), *[_plain(False)] * 2], {"numbers": 4}),
     "one of two gives up twice": ([_timed(2, False), _plain(False)], {"numbers": 4}),
     "two threads, another process": ([_threads(2), _plain(False)], {"numbers": 4}),
     "three threads, numbers go round": ([_threads(3)], {"ticket": 6, "numbers": 4}),
-    "one of two threads gives up, another process": (
-        [_gives_up_before_another(), _plain(False)],
-        {"numbers": 3},
-    ),
 }
 ALL = SMALL | LARGE
 
