@@ -166,13 +166,15 @@ class LockGroup:
         try:
             for one in self._locks:
                 if not one._acquire(left()):
-                    _release(taken)
-                    return one
+                    break
                 taken.append(one)
+            else:
+                return None
         except BaseException:
             _release(taken)
             raise
-        return None
+        _release(taken)
+        return one
 
     async def _acquire_in_task(self, limit: float | None) -> Lock | None:
         # on the clock of the task's loop, which need not be that of the system
@@ -181,13 +183,15 @@ class LockGroup:
         try:
             for one in self._locks:
                 if not await one._acquire_in_task(left()):
-                    _release(taken)
-                    return one
+                    break
                 taken.append(one)
+            else:
+                return None
         except BaseException:
             _release(taken)
             raise
-        return None
+        _release(taken)
+        return one
 
     def _limit_of(self, blocking: bool, timeout: float | None) -> float | None:
         if blocking and timeout is None:

@@ -100,8 +100,13 @@ def take_turn(queue: TurnQueue, turn: Turn) -> Generator[None, None, None]:
         try:
             give_up(queue, turn)
         except BaseException:
-            # every step of it can be repeated, and none may be left out
-            give_up(queue, turn)
+            # Every step of it can be repeated, and none may be left out.  More signals than one
+            # may have come while the process had no core, or was stopped.
+            try:
+                give_up(queue, turn)
+            except BaseException:
+                give_up(queue, turn)
+                raise
             raise
 
 

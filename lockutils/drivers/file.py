@@ -189,9 +189,12 @@ class FileClaim(LockFile):
         self._let_go()
         post = self._post
         if post is not None:
-            # Whoever we have woken may have been given our own core, and we need it at once.
-            sched_yield()
-            post.close()
+            try:
+                # Whoever we have woken may have been given our own core, and we need it at once.
+                sched_yield()
+            finally:
+                # Here a process may lose its core for long, so that several signals come.
+                post.close()
 
     def hand_to_children(self) -> None:
         """Let the programs that this process starts inherit the lock, until it is released."""

@@ -222,6 +222,15 @@ class Ticket:
             end must not take the place of a ticket
         :return: ``False`` if the ticket was given back in the meantime
         """
+        try:
+            return self._wait_until_first(descriptor)
+        except (IndexError, OSError):
+            # Whoever gave it back may have closed the line before we have looked at that.
+            if self.number is None:
+                return False
+            raise
+
+    def _wait_until_first(self, descriptor: int) -> bool:
         while not self.is_first():
             line, number = self._line, self.number
             # one step

@@ -62,7 +62,10 @@ class Reader:
 
     def events(self) -> Iterator[Event]:
         """Yield what has been written since the last call."""
-        while chunk := self._file.read(1 << 20):
+        # and no more, since others may write faster than we read
+        left = os.fstat(self._file.fileno()).st_size - self._file.tell()
+        while left > 0 and (chunk := self._file.read(min(left, 1 << 20))):
+            left -= len(chunk)
             *lines, self._rest = (self._rest + chunk).split(b"\n")
             for line in lines:
                 time, what, key, how, who = line.decode().split(" ")

@@ -34,7 +34,7 @@ LOOKS_LOWER = call(
     "look", TICKETS, "Ticket.is_first", "self._find(number - _HALF", "looks for a lower one"
 )
 LOOKS_BEFORE = call(
-    "look", TICKETS, "Ticket.wait_until_first", "self._find(number - reach", "the one before"
+    "look", TICKETS, "Ticket._wait_until_first", "self._find(number - reach", "the one before"
 )
 WAITS_FOR_IT = call(
     "wait_read", TICKETS, "Ticket._wait_for", "_posix.span_wait(", "sleeps until it is gone"

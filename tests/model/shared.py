@@ -134,7 +134,9 @@ def IS_AWAKE(shared, claim):
     return [(None, shared._replace(sleepers=shared.sleepers - {claim}))]
 
 
-@own(TICKETS, "Ticket.wait_until_first", "number is None or line[number] is not self", "its number")
+@own(
+    TICKETS, "Ticket._wait_until_first", "number is None or line[number] is not self", "its number"
+)
 def KEPT_NUMBER(shared, ticket, checked):
     """The result is ``None``, too, if it is being given back."""
     return [(shared.numbers[ticket] if _is_own(shared, ticket, checked) else None, shared)]
