@@ -26,6 +26,7 @@ with lock(**options):
 sys.stdin.readline()
 with lock(timeout=60, **options):
     print("held", flush=True)
+signal.setitimer(signal.ITIMER_REAL, 0)  # an interpreter that ends has no handlers any more
 """
 MODES = [{}, {"fair": True}, {"shared": True}, {"shared": True, "fair": True}]
 
