@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _SHORTEST = 0.002
 #: how long a command whose lockutils was killed is watched, in seconds
 _DIES_IN = 0.1
+#: between two commands, in seconds: to start one takes more of a core than a hundred turns
+_REST = 0.3
 
 
 #: by the system call that they lock with: those do not see each other
@@ -106,3 +108,4 @@ def run_commands(life: Life) -> None:
         if process.returncode < 0:
             time.sleep(_DIES_IN)
             life.journal.write(GONE, "-", "-", name)
+        time.sleep(chance.random() * _REST)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import random
 
 METHODS = ("fork", "forkserver", "spawn")
+#: to start one takes more of a core than a hundred turns of others
+_REST = 0.3
 
 
 def _start_servers() -> None:
@@ -39,6 +41,7 @@ def run(life: Life) -> None:
         plan = life.draw(chance)
         if plan.how != "internal":
             _turn(life, plan, f"{life.job.process}/m{number}", chance)
+            time.sleep(chance.random() * _REST)
 
 
 def _turn(life: Life, plan: Plan, name: str, chance: random.Random) -> None:
