@@ -70,7 +70,7 @@ def run(job: Job, kinds: list[str], goal: Goal, bound: float) -> Outcome:
         while not witness.wedges and not _is_reached(goal, start, witness, faults):
             if time.monotonic() >= next_fault:
                 next_fault += chance.expovariate(1 / PACE)
-                faults.inject()
+                faults.inject(but=_too_many(goal, witness, faults))
             faults.undo()
             if time.monotonic() - before >= _LOOK_EVERY:
                 population.reap()
@@ -100,6 +100,12 @@ def _is_reached(goal: Goal, start: float, witness: Witness, faults: Faults) -> b
         and witness.turns.total() >= goal.turns
         and faults.injected["kill"] >= goal.kills
     )
+
+
+def _too_many(goal: Goal, witness: Witness, faults: Faults) -> str | None:
+    """What there was enough of so far, where a number is asked for of that and of turns."""
+    is_early = goal.turns * faults.injected["kill"] > goal.kills * witness.turns.total()
+    return "kill" if goal.turns and goal.kills and is_early else None
 
 
 def _dump(population: Population) -> None:

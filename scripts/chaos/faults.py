@@ -56,10 +56,10 @@ class Faults:
         self._numbers = itertools.count()
         self._stopped: set[Member] = set()
 
-    def inject(self) -> None:
-        """Do something, or what is due is not to be done: each comes as often by itself."""
+    def inject(self, but: str | None = None) -> None:
+        """Do something, unless what is due is not to be done: each comes as often by itself."""
         (name,) = self._chance.choices(list(WEIGHTS), list(WEIGHTS.values()))
-        if name in self._names and getattr(self, f"_{name}")():
+        if name in self._names and name != but and getattr(self, f"_{name}")():
             self.injected[name] += 1
 
     @property
