@@ -10,6 +10,7 @@ import pytest
 from lock_peers import Background, open_descriptors, until
 
 import lockutils
+from lockutils.handle import Lock
 
 
 @pytest.fixture(params=["internal", "external"])
@@ -232,6 +233,32 @@ def test_a_release_goes_on_where_one_fails(where):
     with pytest.raises(RuntimeError, match="'b'"):
         group.release()
     assert all(map(is_free, "abc"))
+
+
+@pytest.mark.parametrize("by_task", [False, True])
+def test_what_a_signal_handler_raises_while_it_lets_go_comes_through(where, monkeypatch, by_task):
+    class Interrupted(BaseException):
+        pass
+
+    real = Lock.release
+
+    def release(lock):
+        real(lock)
+        monkeypatch.setattr(Lock, "release", real)
+        raise Interrupted
+
+    def acquire():
+        group = lockutils.lock_all(["a", "b"], **where, blocking=False)
+        if by_task:
+            asyncio.run(group.async_acquire())
+        else:
+            group.acquire()
+
+    with lockutils.lock("b", **where):
+        monkeypatch.setattr(Lock, "release", release)
+        with pytest.raises(Interrupted):
+            acquire()
+        assert is_free("a")
 
 
 def test_a_dropped_group_lets_go(where):

@@ -64,6 +64,23 @@ def test_who_has_the_lowest_is_first(process):
     assert not third.is_first()
 
 
+def test_a_wait_ends_when_the_line_is_closed_in_the_middle_of_a_look(process, monkeypatch):
+    """By another thread that gave the ticket back: who goes on with the wait gets no error."""
+    one, another = process(), process()
+    one()
+    second = another()
+    real = Ticket._find_straight
+
+    def look(ticket, *where):
+        monkeypatch.setattr(Ticket, "_find_straight", real)
+        ticket.give_back()
+        return ticket._find_straight(*where)
+
+    monkeypatch.setattr(Ticket, "_find_straight", look)
+
+    assert not second.wait_until_first(-1)
+
+
 def test_a_new_one_is_behind_all_although_lower_ones_are_free(process):
     takes = [process() for _ in range(5)]
     tickets = [take() for take in takes]

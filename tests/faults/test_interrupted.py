@@ -6,9 +6,10 @@ import pytest
 
 pytest.importorskip("fcntl")
 
-from lock_peers import open_descriptors
+from lock_peers import HOLDER, OURS, Background, is_free, open_descriptors, sleeps_for_a_lock, until
 
-from lockutils.drivers import _posix, families, sweep
+import lockutils
+from lockutils.drivers import _posix, families, file, sweep
 
 
 class Interrupted(BaseException):
@@ -88,3 +89,46 @@ def test_a_probe(interrupt, monkeypatch, tmp_path, module, name, number, has_nam
         assert open_descriptors() == before
     finally:
         _posix.close(cell)
+
+
+@pytest.mark.parametrize("fair", [False, True])
+def test_a_release_that_several_handlers_raise_into(monkeypatch, peers, tmp_path, fair):
+    """While it lets others have its core, which may take long."""
+    holder = peers.python(HOLDER.format(OURS), tmp_path)
+    assert holder.hear() == "held"
+    before = open_descriptors()
+    lock = lockutils.lock("name", external=True, lock_path=tmp_path, fair=fair)
+    waiting = Background(lock.acquire)
+    until(lambda: sleeps_for_a_lock(os.getpid()), "it waits")
+    assert holder.ask() == "released"
+    assert waiting.result()
+
+    def interrupted():
+        raise Interrupted
+
+    monkeypatch.setattr(file, "sched_yield", interrupted)
+    with pytest.raises(Interrupted):
+        lock.release()
+    monkeypatch.undo()
+
+    assert open_descriptors() == before
+    assert is_free("name", external=True, lock_path=tmp_path)
+
+
+def test_what_is_given_up_is_given_up_although_two_handlers_raise(monkeypatch, tmp_path):
+    lock = lockutils.lock("name", external=True, lock_path=tmp_path)
+    lock.acquire()
+    real, made = file.FileClaim.release, []
+
+    def release(claim):
+        made.append(claim)
+        if len(made) < 3:
+            raise Interrupted  # as at the beginning of the call
+        real(claim)
+
+    monkeypatch.setattr(file.FileClaim, "release", release)
+    with pytest.raises(Interrupted):
+        lock.release()
+    monkeypatch.undo()
+
+    assert is_free("name", external=True, lock_path=tmp_path)
