@@ -105,11 +105,11 @@ def _errors() -> Iterator[None]:
 
 
 def _failing(call: Callable[..., Any]) -> Callable[..., Any]:
-    def fail(*args: Any) -> Any:
+    def fail(*args: Any, **options: Any) -> Any:
         if random.random() < 0.2:
             number = random.choice(_ERRORS)
             raise OSError(number, os.strerror(number))
-        return call(*args)
+        return call(*args, **options)
 
     return fail
 
