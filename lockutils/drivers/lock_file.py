@@ -182,7 +182,10 @@ class LockFile:
         with _guard:
             self._unwanted = True
             if self._waits_for_record and self._kinds.flock:
-                _posix.flock_unlock(self._cell[0])
+                try:
+                    _posix.flock_unlock(self._cell[0])
+                except OSError:
+                    pass  # it goes with the descriptor
 
     # --- letting go
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from chaos.life import Job
 
 #: how often a fault is injected on average, in seconds
-PACE = 0.02
+PACE = 0.03
 _LOOK_EVERY = 0.05
 #: how long all processes may take to end in peace, in bounds: one waits, then another
 _ENDS_WITHIN = 3.0
