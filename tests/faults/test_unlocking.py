@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sys
 
 import pytest
 
@@ -100,4 +101,34 @@ def test_who_goes_on_for_another_waits_unseen_if_need_be(holder, lock, fail_in_q
     assert holder.ask() == "released"
 
     assert waiter.result()
+    lock.release()
+
+
+def test_a_timeout_while_another_tool_has_the_record_lock(peers, lock, monkeypatch, tmp_path):
+    """The helper has the flock meanwhile, and is to let go of it."""
+    (tmp_path / "name").touch()
+    tool = peers.python(
+        "import fcntl, sys\n"
+        "file = open(sys.argv[1], 'rb+')\n"
+        "fcntl.lockf(file, fcntl.LOCK_EX)\n"
+        "print('held', flush=True)\n"
+        "sys.stdin.readline()\n",
+        tmp_path / "name",
+    )
+    assert tool.hear() == "held"
+    real, failures = _posix.flock_unlock, []
+
+    def fail(descriptor):
+        if sys._getframe(1).f_code.co_name != "_let_others_pass":  # after a try, say
+            return real(descriptor)
+        failures.append(descriptor)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(_posix, "flock_unlock", fail)
+    while not failures:  # else the time was up before the helper began
+        assert not lock.acquire(timeout=0.05)
+    monkeypatch.undo()
+
+    tool.end()
+    assert lock.acquire(timeout=30)
     lock.release()
