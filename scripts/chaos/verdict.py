@@ -33,7 +33,11 @@ def tell(job: Job, outcome: Outcome, path: str | None) -> bool:
     reports = _lines(f"{job.home}/reports")
     troubles = [text for text in _text(f"{job.home}/troubles").split("--- ") if text]
     # what has no end of its own wrote only there; gevent says more than errors
-    errors = [line for line in _text(f"{job.home}/errors").splitlines() if _is_error(line)]
+    # what multiprocessing starts has a traceback of Python's own when its parent is killed
+    printed = re.sub(
+        r"Traceback.*\n(?: .*\n)*EOFError: Ran out of input\n", "", _text(f"{job.home}/errors")
+    )
+    errors = [line for line in printed.splitlines() if _is_error(line)]
     ended: collections.Counter[str] = collections.Counter()
     for report in reports:
         ended.update(report["outcomes"])
