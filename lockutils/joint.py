@@ -131,8 +131,12 @@ def take_level(queue: TurnQueue, turn: Turn) -> Generator[None, None, None]:
         try:
             _give_level_up(queue, turn, level)
         except BaseException:
-            # every step of it can be repeated, and none may be left out
-            _give_level_up(queue, turn, level)
+            # as in take_turn: every step of it can be repeated, and several signals may come
+            try:
+                _give_level_up(queue, turn, level)
+            except BaseException:
+                _give_level_up(queue, turn, level)
+                raise
             raise
 
 

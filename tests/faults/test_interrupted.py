@@ -115,8 +115,9 @@ def test_a_release_that_several_handlers_raise_into(monkeypatch, peers, tmp_path
     assert is_free("name", external=True, lock_path=tmp_path)
 
 
-def test_what_is_given_up_is_given_up_although_two_handlers_raise(monkeypatch, tmp_path):
-    lock = lockutils.lock("name", external=True, lock_path=tmp_path)
+@pytest.mark.parametrize("reentrant", [False, True])
+def test_what_is_given_up_is_given_up_although_two_handlers_raise(monkeypatch, tmp_path, reentrant):
+    lock = lockutils.lock("name", external=True, lock_path=tmp_path, reentrant=reentrant)
     lock.acquire()
     real, made = file.FileClaim.release, []
 
