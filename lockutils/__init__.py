@@ -4,36 +4,36 @@ from __future__ import annotations
 
 from os import environ as _environ
 
-from lockutils.config import get_lock_path, set_defaults
 from lockutils.errors import (
     AcquireLockFailedException,
     DeadlockError,
+    Holder,
     LockPathError,
     LockTimeout,
     SlotsMismatchError,
 )
-from lockutils.group import LockGroup, lock_all
-from lockutils.handle import Lock
-from lockutils.held import held
-from lockutils.holder import Holder
-from lockutils.lock import lock
-from lockutils.lock_by_key import LockByKey, Semaphores
-from lockutils.synchronized import synchronized
+from lockutils.front.group import LockGroup, lock_all
+from lockutils.front.handle import Lock
+from lockutils.front.lock import lock
+from lockutils.front.settings import get_lock_path, set_defaults
+from lockutils.front.synchronized import synchronized
+from lockutils.local.held import held
+from lockutils.local.lock_by_key import LockByKey, Semaphores
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from lockutils import debug as debug
-    from lockutils import fixture as fixture
     from lockutils.cli.wrapper import main
-    from lockutils.interprocess import InterProcessLock, external_lock
-    from lockutils.oslo import (
+    from lockutils.observe import debug as debug
+    from lockutils.oslo import fixture as fixture
+    from lockutils.oslo.interprocess import InterProcessLock, external_lock
+    from lockutils.oslo.names import (
         internal_lock,
         lock_with_prefix,
         remove_external_lock_file,
         remove_external_lock_file_with_prefix,
         synchronized_with_prefix,
     )
-    from lockutils.reader_writer import FairLocks, ReaderWriterLock, internal_fair_lock
+    from lockutils.oslo.reader_writer import FairLocks, ReaderWriterLock, internal_fair_lock
 
 __all__ = [
     "AcquireLockFailedException",
@@ -67,17 +67,17 @@ __all__ = [
 
 #: what is imported when somebody asks for it, and where it is
 _LATER = {
-    "FairLocks": "reader_writer",
-    "InterProcessLock": "interprocess",
-    "ReaderWriterLock": "reader_writer",
-    "external_lock": "interprocess",
-    "internal_fair_lock": "reader_writer",
-    "internal_lock": "oslo",
-    "lock_with_prefix": "oslo",
+    "FairLocks": "oslo.reader_writer",
+    "InterProcessLock": "oslo.interprocess",
+    "ReaderWriterLock": "oslo.reader_writer",
+    "external_lock": "oslo.interprocess",
+    "internal_fair_lock": "oslo.reader_writer",
+    "internal_lock": "oslo.names",
+    "lock_with_prefix": "oslo.names",
     "main": "cli.wrapper",
-    "remove_external_lock_file": "oslo",
-    "remove_external_lock_file_with_prefix": "oslo",
-    "synchronized_with_prefix": "oslo",
+    "remove_external_lock_file": "oslo.names",
+    "remove_external_lock_file_with_prefix": "oslo.names",
+    "synchronized_with_prefix": "oslo.names",
 }
 _MODULES_LATER = ("debug", "fixture")
 
@@ -100,6 +100,6 @@ def __dir__() -> list[str]:
 
 
 if _environ.get("LOCKUTILS_WATCH_ORDER") == "1":
-    from lockutils.debug import watch_order as _watch_order
+    from lockutils.observe.debug import watch_order as _watch_order
 
     _watch_order()

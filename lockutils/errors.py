@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from lockutils.holder import Holder
-
 
 def printable(text: str) -> str:
     """Return ``text``, which others wrote, as it can stand in a line of ours.
@@ -15,6 +11,27 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+class Holder:
+    """The holder of a lock at the moment somebody failed to get it.
+
+    :ivar pid: process id on this host
+    :ivar description: a thread name in this process, a command line in another: as whoever
+        gave it wrote it, with escapes for what cannot be printed in one line
+    """
+
+    __slots__ = ("description", "pid")
+
+    def __init__(self, pid: int, description: str = "") -> None:
+        self.pid = pid
+        self.description = printable(description)
+
+    def __str__(self) -> str:
+        return f"process {self.pid}" + (f" ({self.description})" if self.description else "")
+
+    def __repr__(self) -> str:
+        return f"Holder(pid={self.pid}, description={self.description!r})"
 
 
 class AcquireLockFailedException(Exception):

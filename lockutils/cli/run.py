@@ -16,7 +16,7 @@ from time import monotonic
 from lockutils import AcquireLockFailedException, SlotsMismatchError, lock
 from lockutils.cli.options import UsageError, help_of, parse
 from lockutils.cli.report import EX_CANTCREAT, EX_TEMPFAIL, EX_UNAVAILABLE, say
-from lockutils.deadline import Deadline
+from lockutils.parking.deadline import Deadline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

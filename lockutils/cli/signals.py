@@ -13,7 +13,7 @@ import os
 import signal
 from signal import SIG_BLOCK, SIG_SETMASK, pthread_sigmask
 
-from lockutils._native import allocate_lock, start_new_thread
+from lockutils.parking.native import allocate_lock, start_new_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 
-from lockutils.caller import in_trio
+from lockutils.local.caller import in_trio
 from lockutils.parking.mailbox import HubParker
 from lockutils.parking.on_asyncio import AsyncioParker
 from lockutils.parking.on_eventlet import EventletMailbox

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol
 
-    from lockutils.deadline import Deadline
+    from lockutils.parking.deadline import Deadline
 
     class Parker(Protocol):
         """Lets one thread, greenthread or task sleep until it is told to look again.

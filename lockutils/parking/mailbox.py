@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from lockutils.deadline import Deadline
+    from lockutils.parking.deadline import Deadline
 else:
     from _collections import deque  # the same; collections takes a fifth of the import of it all
 

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
 
-    from lockutils.deadline import Deadline
+    from lockutils.parking.deadline import Deadline
 
 
 class AsyncioParker:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-from lockutils._native import read, write
 from lockutils.parking.mailbox import Mailbox
+from lockutils.parking.native import read, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from time import monotonic
 
-from lockutils._native import allocate_lock
+from lockutils.parking.native import allocate_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from lockutils.deadline import Deadline
+    from lockutils.parking.deadline import Deadline
 
 #: a longer wait is cut into these, in seconds: the platform's own limit may be 49 days
 _LONGEST = 1_000_000.0

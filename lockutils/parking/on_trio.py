@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     import trio
 
-    from lockutils.deadline import Deadline
+    from lockutils.parking.deadline import Deadline
 
 
 class TrioParker:

@@ -1,7 +1,7 @@
 """One process of row 6: ``ticketed DIRECTORY``.
 
 Of two who take a ticket at once, the one with the lower may find that there is a higher one,
-and then gives its own back (see :mod:`lockutils.drivers.tickets`).  Until it has done so its
+and then gives its own back (see :mod:`lockutils.backends.file.tickets`).  Until it has done so its
 ticket can be seen, but orders nobody.  One that is kept stays where it is for as long as the
 lock is held, so whatever goes away in this time was not overtaken.
 """
@@ -17,7 +17,7 @@ from collections.abc import Callable
 from benchmarks.children import answer, orders
 from benchmarks.order import COLUMNS
 from lockutils import lock
-from lockutils.drivers.file import FileClaim
+from lockutils.backends.file.request import FileClaim
 
 #: seconds for somebody to give back a ticket: he may not be running
 PATIENCE = 0.5

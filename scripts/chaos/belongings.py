@@ -9,8 +9,8 @@ import time
 from typing import NamedTuple
 
 import lockutils
-from lockutils import helpers
-from lockutils.registry import registries_of_names
+from lockutils.local.registry import registries_of_names
+from lockutils.parking import helpers
 
 
 class Belongings(NamedTuple):

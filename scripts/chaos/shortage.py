@@ -11,7 +11,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from lockutils.drivers import _posix
+from lockutils.backends.file import syscalls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -94,14 +94,14 @@ def _no_threads() -> Iterator[None]:
 @contextmanager
 def _errors() -> Iterator[None]:
     """System calls of the file driver fail now and then, of whatever thread."""
-    before = {name: getattr(_posix, name) for name in _CALLS}
+    before = {name: getattr(syscalls, name) for name in _CALLS}
     try:
         for name, call in before.items():
-            setattr(_posix, name, _failing(call))
+            setattr(syscalls, name, _failing(call))
         yield
     finally:
         for name, call in before.items():
-            setattr(_posix, name, call)
+            setattr(syscalls, name, call)
 
 
 def _failing(call: Callable[..., Any]) -> Callable[..., Any]:

@@ -3,9 +3,9 @@
 import errno
 import os
 
-from lockutils.drivers import _posix
+from lockutils.backends.file import syscalls
 
-REAL = {name: getattr(_posix, name) for name in ("_open", "flock", "_fcntl", "fstat", "lstat")}
+REAL = {name: getattr(syscalls, name) for name in ("_open", "flock", "_fcntl", "fstat", "lstat")}
 
 #: by what went wrong: which calls can say so.  EINTR is none of them: Python repeats the call.
 CALLS = {
@@ -35,12 +35,12 @@ class Failing:
 
     def __enter__(self):
         for name in CALLS[self._error_number]:
-            setattr(_posix, name, self._wrapped(name))
+            setattr(syscalls, name, self._wrapped(name))
         return self
 
     def __exit__(self, *_):
         for name, real in REAL.items():
-            setattr(_posix, name, real)
+            setattr(syscalls, name, real)
 
     def _wrapped(self, name):
         real = REAL[name]

@@ -16,8 +16,11 @@ from lock_peers import Background, open_descriptors, sleeps_for_a_lock, until  #
 from system_calls import CALLS, Failing  # noqa: E402
 
 import lockutils  # noqa: E402
-from lockutils import waiting  # noqa: E402
-from lockutils.drivers import descriptors, families  # noqa: E402
+from lockutils.backends.file import (  # noqa: E402
+    descriptors,
+    lock_kinds,
+    waiting,
+)
 
 if not hasattr(fcntl, "F_OFD_SETLK"):
     pytest.skip("no open file description locks on this platform", allow_module_level=True)
@@ -212,7 +215,7 @@ def wait_behind_one_of_ours(world, failing):
 
 @pytest.fixture
 def world(request, peers, tmp_path, mode, monkeypatch):
-    monkeypatch.setattr(families, "_of_device", {})
+    monkeypatch.setattr(lock_kinds, "_of_device", {})
     return World(str(tmp_path), peers.python(PEER, tmp_path), mode)
 
 
@@ -237,6 +240,6 @@ def test_leaves_nothing(world, operation, error_number, all_after):
             break
         if not all_after:
             # a failure that passes must not teach for ever that a kind of lock is missing
-            assert all(kinds.flock and kinds.record for kinds in families._of_device.values())
-        families._of_device.clear()
+            assert all(kinds.flock and kinds.record for kinds in lock_kinds._of_device.values())
+        lock_kinds._of_device.clear()
     assert number > 1

@@ -6,8 +6,8 @@ import threading
 import pytest
 from lock_peers import until
 
-from lockutils import helpers
-from lockutils.drivers import slot_watch
+from lockutils.backends.file import slot_watch
+from lockutils.parking import helpers
 
 
 class Raised(Exception):

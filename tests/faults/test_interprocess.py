@@ -8,7 +8,7 @@ import pytest
 fcntl = pytest.importorskip("fcntl")
 
 from lockutils import InterProcessLock  # noqa: E402
-from lockutils.drivers import _posix  # noqa: E402
+from lockutils.backends.file import syscalls  # noqa: E402
 
 if not hasattr(fcntl, "F_OFD_SETLK"):
     pytest.skip("no open file description locks on this platform", allow_module_level=True)
@@ -21,7 +21,7 @@ def test_nothing_is_held_after_an_error(monkeypatch, tmp_path):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     with monkeypatch.context() as trouble:
-        trouble.setattr(_posix, "_fcntl", fail)
+        trouble.setattr(syscalls, "_fcntl", fail)
         with pytest.raises(Exception, match=os.strerror(errno.EIO)):
             lock.acquire(blocking=False)
 

@@ -9,7 +9,7 @@ pytest.importorskip("fcntl")
 from lock_peers import HOLDER, OURS, Background, is_free, open_descriptors, sleeps_for_a_lock, until
 
 import lockutils
-from lockutils.drivers import _posix, families, file, sweep
+from lockutils.backends.file import lock_kinds, request, sweep, syscalls
 
 
 class Interrupted(BaseException):
@@ -48,12 +48,12 @@ def directory(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("module", "name", "number"),
     [
-        (_posix, "_fcntl", 1),  # locked
-        (_posix, "_fcntl", 2),  # about to be closed
-        (_posix, "flock", 1),
-        (_posix, "flock", 2),
-        (_posix, "fstat", 1),
-        (_posix, "fstat", 2),
+        (syscalls, "_fcntl", 1),  # locked
+        (syscalls, "_fcntl", 2),  # about to be closed
+        (syscalls, "flock", 1),
+        (syscalls, "flock", 2),
+        (syscalls, "fstat", 1),
+        (syscalls, "fstat", 2),
         (sweep.os, "listdir", 1),
         (sweep.os, "unlink", 1),
     ],
@@ -71,24 +71,24 @@ def test_a_sweep(interrupt, directory, module, name, number):
 @pytest.mark.parametrize("has_names", [True, False])
 @pytest.mark.parametrize(
     ("module", "name", "number"),
-    [(_posix, "flock", 1), (_posix, "_fcntl", 1), (families, "_open_probe", 1)],
+    [(syscalls, "flock", 1), (syscalls, "_fcntl", 1), (lock_kinds, "_open_probe", 1)],
 )
 def test_a_probe(interrupt, monkeypatch, tmp_path, module, name, number, has_names):
-    monkeypatch.setattr(families, "_of_device", {})
+    monkeypatch.setattr(lock_kinds, "_of_device", {})
     if has_names:
-        monkeypatch.setattr(families, "_TMPFILE", None)
+        monkeypatch.setattr(lock_kinds, "_TMPFILE", None)
     cell = []
-    _posix.open_into(cell, os.fsencode(tmp_path), os.O_RDONLY)
+    syscalls.open_into(cell, os.fsencode(tmp_path), os.O_RDONLY)
     before = open_descriptors()
     interrupt(module, name, number)
 
     try:
         with pytest.raises(Interrupted):
-            families.find_out(cell[0], os.fsencode(tmp_path))
+            lock_kinds.find_out(cell[0], os.fsencode(tmp_path))
 
         assert open_descriptors() == before
     finally:
-        _posix.close(cell)
+        syscalls.close(cell)
 
 
 @pytest.mark.parametrize("fair", [False, True])
@@ -106,7 +106,7 @@ def test_a_release_that_several_handlers_raise_into(monkeypatch, peers, tmp_path
     def interrupted():
         raise Interrupted
 
-    monkeypatch.setattr(file, "sched_yield", interrupted)
+    monkeypatch.setattr(request, "sched_yield", interrupted)
     with pytest.raises(Interrupted):
         lock.release()
     monkeypatch.undo()
@@ -119,7 +119,7 @@ def test_a_release_that_several_handlers_raise_into(monkeypatch, peers, tmp_path
 def test_what_is_given_up_is_given_up_although_two_handlers_raise(monkeypatch, tmp_path, reentrant):
     lock = lockutils.lock("name", external=True, lock_path=tmp_path, reentrant=reentrant)
     lock.acquire()
-    real, made = file.FileClaim.release, []
+    real, made = request.FileClaim.release, []
 
     def release(claim):
         made.append(claim)
@@ -127,7 +127,7 @@ def test_what_is_given_up_is_given_up_although_two_handlers_raise(monkeypatch, t
             raise Interrupted  # as at the beginning of the call
         real(claim)
 
-    monkeypatch.setattr(file.FileClaim, "release", release)
+    monkeypatch.setattr(request.FileClaim, "release", release)
     with pytest.raises(Interrupted):
         lock.release()
     monkeypatch.undo()

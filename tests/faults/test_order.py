@@ -11,7 +11,7 @@ fcntl = pytest.importorskip("fcntl")
 from lock_peers import HOLDER, sleeps_for_a_lock, until  # noqa: E402
 
 import lockutils  # noqa: E402
-from lockutils.drivers import _posix  # noqa: E402
+from lockutils.backends.file import syscalls  # noqa: E402
 
 if not hasattr(fcntl, "F_OFD_SETLK"):
     pytest.skip("no open file description locks on this platform", allow_module_level=True)
@@ -38,7 +38,7 @@ def a_stopped_waiter(peers, tmp_path):
 @pytest.mark.parametrize("error_number", [errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EIO])
 def test_a_look_that_fails_is_an_error(a_stopped_waiter, tmp_path, monkeypatch, how, error_number):
     queue = os.fsencode(tmp_path / ".lockutils-queue")
-    real, lock = _posix._open, lock_in(tmp_path, **how)
+    real, lock = syscalls._open, lock_in(tmp_path, **how)
     assert not lock.acquire(blocking=False)
 
     def fail_for_queue(path, *args):
@@ -47,7 +47,7 @@ def test_a_look_that_fails_is_an_error(a_stopped_waiter, tmp_path, monkeypatch, 
         return real(path, *args)
 
     with monkeypatch.context() as trouble:
-        trouble.setattr(_posix, "_open", fail_for_queue)
+        trouble.setattr(syscalls, "_open", fail_for_queue)
         for options in {"blocking": False}, {"timeout": 0.01}:
             with pytest.raises(lockutils.LockPathError) as refusal:
                 lock.acquire(**options)

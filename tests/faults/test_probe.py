@@ -7,9 +7,9 @@ import pytest
 
 fcntl = pytest.importorskip("fcntl")
 
-from lockutils.directory import Directory  # noqa: E402
-from lockutils.drivers import _posix, families  # noqa: E402
-from lockutils.drivers.file import FileClaim  # noqa: E402
+from lockutils.backends.file import lock_kinds, syscalls  # noqa: E402
+from lockutils.backends.file.directory import Directory  # noqa: E402
+from lockutils.backends.file.request import FileClaim  # noqa: E402
 
 if not hasattr(fcntl, "F_OFD_SETLK"):
     pytest.skip("no open file description locks on this platform", allow_module_level=True)
@@ -27,11 +27,11 @@ sys.stdin.readline()
 @pytest.mark.parametrize("error_number", [errno.ENOLCK, errno.EIO, errno.ENOMEM, errno.ESTALE])
 @pytest.mark.parametrize("kind", ["flock", "_fcntl"])
 def test_trouble_in_the_probe_teaches_nothing(monkeypatch, peers, tmp_path, kind, error_number):
-    monkeypatch.setattr(families, "_of_device", {})
+    monkeypatch.setattr(lock_kinds, "_of_device", {})
     foreign = peers.python(FOREIGN, tmp_path / "key")
     assert foreign.hear() == "held"
     lock_file = os.stat(tmp_path / "key")
-    real = getattr(_posix, kind)
+    real = getattr(syscalls, kind)
 
     def fail_elsewhere(descriptor, *args):
         if not os.path.samestat(os.fstat(descriptor), lock_file):
@@ -39,7 +39,7 @@ def test_trouble_in_the_probe_teaches_nothing(monkeypatch, peers, tmp_path, kind
         return real(descriptor, *args)
 
     with monkeypatch.context() as trouble:
-        trouble.setattr(_posix, kind, fail_elsewhere)
+        trouble.setattr(syscalls, kind, fail_elsewhere)
         claim = FileClaim("key", Directory(os.fsencode(tmp_path)))
         assert not claim.try_acquire()
     foreign.end()

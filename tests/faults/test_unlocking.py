@@ -11,9 +11,9 @@ fcntl = pytest.importorskip("fcntl")
 from lock_peers import HOLDER, OURS, Background, until, waiters  # noqa: E402
 
 import lockutils  # noqa: E402
-from lockutils.drivers import _posix  # noqa: E402
-from lockutils.drivers.queue import Place  # noqa: E402
-from lockutils.drivers.tickets import Line, Ticket  # noqa: E402
+from lockutils.backends.file import syscalls  # noqa: E402
+from lockutils.backends.file.queue import Place  # noqa: E402
+from lockutils.backends.file.tickets import Line, Ticket  # noqa: E402
 
 if not hasattr(fcntl, "F_OFD_SETLK"):
     pytest.skip("no open file description locks on this platform", allow_module_level=True)
@@ -22,19 +22,19 @@ if not hasattr(fcntl, "F_OFD_SETLK"):
 @pytest.fixture
 def fail_in_queue(monkeypatch, tmp_path):
     """Have one kind of record lock fail in the queue file, so many times."""
-    real = _posix._fcntl
+    real = syscalls._fcntl
 
     def fail_in_queue(kind, times, error_number=errno.ENOLCK):
         left = [None] * times
 
         def call(descriptor, command, lock):
-            is_it = _posix._struct_flock.unpack(lock)[0] == kind and command == _posix._SETLK
+            is_it = syscalls._struct_flock.unpack(lock)[0] == kind and command == syscalls._SETLK
             if is_it and left and os.path.samestat(os.fstat(descriptor), queue.stat()):
                 left.pop()
                 raise OSError(error_number, os.strerror(error_number))
             return real(descriptor, command, lock)
 
-        monkeypatch.setattr(_posix, "_fcntl", call)
+        monkeypatch.setattr(syscalls, "_fcntl", call)
         return left
 
     queue = tmp_path / ".lockutils-queue"
@@ -53,7 +53,7 @@ def test_a_ticket_is_given_back_all_the_same(tmp_path, fail_in_queue):
     tickets = [Ticket(ours), Ticket(ours), Ticket(ours), Ticket(others)]
     for ticket in tickets:
         ticket.take()
-    failures = fail_in_queue(_posix.UNLOCK, 3)
+    failures = fail_in_queue(syscalls.UNLOCK, 3)
 
     for ticket in tickets[1], tickets[0], tickets[2]:
         assert not tickets[3].is_first()
@@ -80,7 +80,7 @@ def lock(tmp_path):
 
 @pytest.mark.parametrize("error_number", [errno.ENOLCK, errno.EIO])
 def test_a_timeout_is_no_error(holder, lock, fail_in_queue, error_number):
-    failures = fail_in_queue(_posix.UNLOCK, 1, error_number)
+    failures = fail_in_queue(syscalls.UNLOCK, 1, error_number)
 
     assert not lock.acquire(timeout=0.01)
 
@@ -94,7 +94,7 @@ def test_who_goes_on_for_another_waits_unseen_if_need_be(holder, lock, fail_in_q
     """The order is the kernel's, then."""
     while not waiters(tmp_path / "name"):  # else the time was up before the helper began
         assert not lock.acquire(timeout=0.05)
-    failures = fail_in_queue(_posix.READ, 2)
+    failures = fail_in_queue(syscalls.READ, 2)
     waiter = Background(lock.acquire, timeout=30)
     until(lambda: not failures, "the second waiter goes on for the first")
 
@@ -116,7 +116,7 @@ def test_a_timeout_while_another_tool_has_the_record_lock(peers, lock, monkeypat
         tmp_path / "name",
     )
     assert tool.hear() == "held"
-    real, failures = _posix.flock_unlock, []
+    real, failures = syscalls.flock_unlock, []
 
     def fail(descriptor):
         if sys._getframe(1).f_code.co_name != "_let_others_pass":  # after a try, say
@@ -124,7 +124,7 @@ def test_a_timeout_while_another_tool_has_the_record_lock(peers, lock, monkeypat
         failures.append(descriptor)
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(_posix, "flock_unlock", fail)
+    monkeypatch.setattr(syscalls, "flock_unlock", fail)
     while not failures:  # else the time was up before the helper began
         assert not lock.acquire(timeout=0.05)
     monkeypatch.undo()

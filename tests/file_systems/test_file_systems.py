@@ -8,7 +8,7 @@ from mounts import FILE_SYSTEMS, Missing, is_fuse, run_in
 
 #: of the tests that there are, one for each thing that a file system might do in its own way
 TESTS = {
-    "tests/drivers/test_file.py": [
+    "tests/backends/test_file.py": [
         "TestFileClaim",
         "TestReplacedFile::test_while_we_wait[flock-unlink_and_make]",
         "TestReplacedFile::test_while_we_wait[flock-remove_directory]",
@@ -16,16 +16,16 @@ TESTS = {
         "TestReadOnlyFile::test_excludes_and_is_excluded_by_whoever_may_write",
         "TestStandAside::test_of_a_lock_that_gave_up",
     ],
-    "tests/drivers/test_shared.py": [
+    "tests/backends/test_shared.py": [
         "TestExclusion::test_readers_share_and_a_writer_does_not",
         "TestOrder::test_a_reader_does_not_pass_a_writer_that_waits",
     ],
-    "tests/drivers/test_slots.py": [
+    "tests/backends/test_slots.py": [
         "TestExclusion::test_as_many_as_there_are_and_no_more",
         "TestExclusion::test_a_file_that_was_replaced",
         "TestExclusion::test_in_the_order_of_arrival",
     ],
-    "tests/drivers/test_tickets.py": [
+    "tests/backends/test_tickets.py": [
         "test_numbers_rise_over_all_processes",
         "test_a_wait_ends_when_all_lower_ones_are_gone",
     ],

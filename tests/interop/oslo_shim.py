@@ -39,7 +39,7 @@ def as_module(name, content):
 
 
 def install():
-    lock_module = sys.modules["lockutils.lock"]
+    lock_module = sys.modules["lockutils.front.lock"]
     public = {name: getattr(lockutils, name) for name in lockutils.__all__}
     private = {
         "CONF": cfg.CONF,

@@ -2,8 +2,12 @@
 
 from steps import call
 
-TICKETS, FILE, LOCK_FILE = "drivers/tickets.py", "drivers/file.py", "drivers/lock_file.py"
-POSIX = "drivers/_posix.py"
+TICKETS, FILE, LOCK_FILE = (
+    "backends/file/tickets.py",
+    "backends/file/request.py",
+    "backends/file/lock_file.py",
+)
+POSIX = "backends/file/syscalls.py"
 
 # --- tickets
 LOOKS_FOR_ANY = call(
@@ -13,7 +17,7 @@ LOOKS_BEYOND = call(
     "look", TICKETS, "Ticket._next_number", "self._find(newest + leap", "looks for the newest"
 )
 TRIES_NUMBER = call(
-    "set", TICKETS, "Ticket.take", "taken = _posix.span_try(", "tries to lock a number"
+    "set", TICKETS, "Ticket.take", "taken = syscalls.span_try(", "tries to lock a number"
 )
 LOOKS_AGAIN = call(
     "look", TICKETS, "Ticket.take", "self._find(number + 1", "looks for a higher one, again"
@@ -25,11 +29,11 @@ UNLOCKS_TOO = call(
     "unset",
     TICKETS,
     "Ticket.take",
-    "_posix.UNLOCK, number",
+    "syscalls.UNLOCK, number",
     "unlocks what was given back before",
     undoes=True,
 )
-DROPS = call("unset", TICKETS, "Ticket.drop_number", "_posix.span_unlock(", "unlocks its number")
+DROPS = call("unset", TICKETS, "Ticket.drop_number", "syscalls.span_unlock(", "unlocks its number")
 LOOKS_LOWER = call(
     "look", TICKETS, "Ticket.is_first", "self._find(number - _HALF", "looks for a lower one"
 )
@@ -37,15 +41,17 @@ LOOKS_BEFORE = call(
     "look", TICKETS, "Ticket._wait_until_first", "self._find(number - reach", "the one before"
 )
 WAITS_FOR_IT = call(
-    "wait_read", TICKETS, "Ticket._wait_for", "_posix.span_wait(", "sleeps until it is gone"
+    "wait_read", TICKETS, "Ticket._wait_for", "syscalls.span_wait(", "sleeps until it is gone"
 )
 LETS_IT_GO = call(
-    "unread", TICKETS, "Ticket._wait_for", "_posix.span_unlock(", "unlocks what it waited for"
+    "unread", TICKETS, "Ticket._wait_for", "syscalls.span_unlock(", "unlocks what it waited for"
 )
 CLOSES_LINE = call(
-    "close_line", TICKETS, "Ticket.give_back", "_posix.close_number(", "closes for the tickets"
+    "close_line", TICKETS, "Ticket.give_back", "syscalls.close_number(", "closes for the tickets"
 )
-CLOSES_POST = call("close_post", "drivers/post.py", "Post.close", "_posix.close(", "closes its own")
+CLOSES_POST = call(
+    "close_post", "backends/file/post.py", "Post.close", "syscalls.close(", "closes its own"
+)
 
 # --- the lock file
 LOOKS_AT_QUEUE = call(
@@ -62,26 +68,26 @@ TRIES_RECORD = call(
     "record_try", POSIX, "lock_at_once", "_fcntl(fd, _SETLK, record)", "tries the record lock"
 )
 STEP_FLOCK = call(
-    "flock_try", LOCK_FILE, "LockFile._try_both", "_posix.flock_try(", "tries the flock again"
+    "flock_try", LOCK_FILE, "LockFile._try_both", "syscalls.flock_try(", "tries the flock again"
 )
 STEP_RECORD = call(
-    "record_try", LOCK_FILE, "LockFile._try_both", "_posix.span_try(", "the record lock, too"
+    "record_try", LOCK_FILE, "LockFile._try_both", "syscalls.span_try(", "the record lock, too"
 )
 STEP_UNDO = call(
-    "flock_unlock", LOCK_FILE, "LockFile._try_both", "_posix.flock_unlock(", "undoes the flock"
+    "flock_unlock", LOCK_FILE, "LockFile._try_both", "syscalls.flock_unlock(", "undoes the flock"
 )
 WAITS_FLOCK = call("flock_wait", POSIX, "wait_at_once", "flock(fd, way)", "sleeps for the flock")
 THEN_RECORD = call(
     "record_try", POSIX, "wait_at_once", "_fcntl(fd, _SETLK, record)", "takes the record lock"
 )
 AGAIN_FLOCK = call(
-    "flock_wait", LOCK_FILE, "LockFile._wait_for_both", "_posix.flock_wait(", "has the flock"
+    "flock_wait", LOCK_FILE, "LockFile._wait_for_both", "syscalls.flock_wait(", "has the flock"
 )
 AGAIN_RECORD = call(
     "record_try",
     LOCK_FILE,
     "LockFile._wait_for_both",
-    "not kinds.record or _posix.span_try(",
+    "not kinds.record or syscalls.span_try(",
     "tries the record lock again",
 )
 NOT_WANTED = call(
@@ -95,21 +101,21 @@ WAITS_RECORD = call(
     "record_wait",
     LOCK_FILE,
     "LockFile._wait_for_both",
-    "_posix.span_wait(",
+    "syscalls.span_wait(",
     "sleeps for another tool",
 )
 STILL_FLOCK = call(
     "flock_try",
     LOCK_FILE,
     "LockFile._wait_for_both",
-    "_posix.flock_try(",
+    "syscalls.flock_try(",
     "has the flock still, or tries it",
 )
 LOST_FLOCK = call(
     "record_unlock",
     LOCK_FILE,
     "LockFile._wait_for_both",
-    "_posix.record_unlock(",
+    "syscalls.record_unlock(",
     "somebody has the flock: unlocks",
     undoes=True,
 )
@@ -117,7 +123,7 @@ LETS_PASS = call(
     "flock_unlock",
     LOCK_FILE,
     "LockFile._let_others_pass",
-    "_posix.flock_unlock(",
+    "syscalls.flock_unlock(",
     "keeps the flock from nobody",
 )
 UNLOCKS_RECORD = call(

@@ -3,7 +3,7 @@
 from shared import put
 from steps import own
 
-WAITING = "waiting.py"
+WAITING = "backends/file/waiting.py"
 
 
 @own(WAITING, "Wait.until_held", "_abandoned.pop(", "looks for an errand to adopt")

@@ -118,7 +118,7 @@ class Protocol:
                 yield calls.LETS_PASS, (errand,)
         yield errands.ABANDONS, (errand, ended)
 
-    # --- drivers/file.py
+    # --- backends/file/request.py
 
     def _try_acquire(self, me, has_post):
         if has_post:
@@ -219,7 +219,7 @@ class Protocol:
             yield calls.CLOSES_LINE, ()
         yield own.HAS_NO_TICKET, (claim,)
 
-    # --- drivers/tickets.py
+    # --- backends/file/tickets.py
 
     def _take(self, me):
         yield own.JOINS, (me,)

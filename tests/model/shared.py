@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from steps import own
 
-TICKETS, FILE = "drivers/tickets.py", "drivers/file.py"
+TICKETS, FILE = "backends/file/tickets.py", "backends/file/request.py"
 
 
 class Shared(NamedTuple):
@@ -68,7 +68,7 @@ def _set(line, number, ticket):
 # --- the in-process queue
 
 
-@own("turns.py", "take_turn", "queue.append(turn)", "enters the in-process queue")
+@own("local/waiters.py", "take_turn", "queue.append(turn)", "enters the in-process queue")
 def ENTERS(shared, me):
     if me > shared.came:
         return []  # which of two threads is called the first does not matter
@@ -76,19 +76,26 @@ def ENTERS(shared, me):
     return [(None, shared._replace(queue=(*shared.queue, me), came=came))]
 
 
-@own("handle.py", "Lock._try", "self._queue[0] is not turn", "looks whether it is first inside")
+@own(
+    "front/handle.py", "Lock._try", "self._queue[0] is not turn", "looks whether it is first inside"
+)
 def IS_FIRST_INSIDE(shared, me):
     return [(shared.queue[0] == me, shared)]
 
 
-@own("turns.py", "TurnQueue.wait_for", "await parker.park(deadline)", "waits for its turn inside")
+@own(
+    "local/waiters.py",
+    "TurnQueue.wait_for",
+    "await parker.park(deadline)",
+    "waits for its turn inside",
+)
 def TURN(shared, me, timed):
     if shared.queue[0] == me:
         return [(True, shared)]
     return [(False, shared)] if timed else []
 
 
-@own("turns.py", "give_up", "queue.remove(turn)", "leaves the in-process queue")
+@own("local/waiters.py", "give_up", "queue.remove(turn)", "leaves the in-process queue")
 def LEAVES(shared, me):
     return [(None, shared._replace(queue=tuple(one for one in shared.queue if one != me)))]
 
@@ -216,7 +223,7 @@ def TAKES_BACK(shared, me, number):
 # --- posts and claims
 
 
-@own("drivers/post.py", "Post.line_up", "ticket = self.ticket = Ticket(", "has a ticket")
+@own("backends/file/post.py", "Post.line_up", "ticket = self.ticket = Ticket(", "has a ticket")
 def HAS_TICKET(shared, me):
     return [(None, shared._replace(posts=put(shared.posts, me, me)))]
 
@@ -231,17 +238,19 @@ def NOW_TICKET(shared, claim):
     return [(shared.posts[claim], shared)]
 
 
-@own("drivers/post.py", "Post.may_try", "ticket = self.ticket", "the ticket to look with")
+@own("backends/file/post.py", "Post.may_try", "ticket = self.ticket", "the ticket to look with")
 def MAY_TRY(shared, claim):
     return [(shared.posts[claim], shared)]
 
 
-@own("drivers/post.py", "Post.step_out", "self.ticket.drop_number()", "the ticket to drop")
+@own("backends/file/post.py", "Post.step_out", "self.ticket.drop_number()", "the ticket to drop")
 def SERVED_TICKET(shared, claim):
     return [(shared.posts[claim], shared)]
 
 
-@own("drivers/post.py", "Post.ends_for", "self._ended = True", "may not be taken over any more")
+@own(
+    "backends/file/post.py", "Post.ends_for", "self._ended = True", "may not be taken over any more"
+)
 def ENDS_FOR(shared, claim, ticket, checked):
     """The result is whether it is for that ticket still."""
     if not checked:
@@ -251,24 +260,36 @@ def ENDS_FOR(shared, claim, ticket, checked):
     return [(True, shared._replace(through=shared.through | {claim}))]
 
 
-@own("drivers/post.py", "Post.leave", "self.ticket = None", "has no ticket")
+@own("backends/file/post.py", "Post.leave", "self.ticket = None", "has no ticket")
 def HAS_NO_TICKET(shared, claim):
     return [(None, shared._replace(posts=put(shared.posts, claim, None)))]
 
 
-@own("drivers/lock_file.py", "LockFile._wait_for_both", "self._waits_for_record = True", "says so")
+@own(
+    "backends/file/lock_file.py",
+    "LockFile._wait_for_both",
+    "self._waits_for_record = True",
+    "says so",
+)
 def WAITS_FOR_RECORD(shared, claim):
     """The result is whether nobody wants the lock already."""
     waits = shared.waits_for_record | {claim}
     return [(claim in shared.unwanted, shared._replace(waits_for_record=waits))]
 
 
-@own("drivers/lock_file.py", "LockFile._wait_for_both", "self._waits_for_record = False", "so, too")
+@own(
+    "backends/file/lock_file.py",
+    "LockFile._wait_for_both",
+    "self._waits_for_record = False",
+    "so, too",
+)
 def WAITS_NO_MORE(shared, claim):
     return [(None, shared._replace(waits_for_record=shared.waits_for_record - {claim}))]
 
 
-@own("drivers/lock_file.py", "LockFile._let_others_pass", "self._unwanted = True", "not wanted")
+@own(
+    "backends/file/lock_file.py", "LockFile._let_others_pass", "self._unwanted = True", "not wanted"
+)
 def IS_UNWANTED(shared, claim):
     """The result is whether the waiting thread has to be deprived of the flock."""
     unwanted = shared.unwanted | {claim}

@@ -21,7 +21,7 @@ def parent(shared):
 def victim(actor, parent):
     """Somebody who named no lock directory."""
     victim = actor(VICTIM)
-    victim("lockutils.config.default_parent = lambda: parent", parent=parent)
+    victim("lockutils.front.settings.default_parent = lambda: parent", parent=parent)
     victim("os.environ.pop('LOCKUTILS_LOCK_PATH', None), os.environ.pop('OSLO_LOCK_PATH', None)")
     return victim
 
@@ -83,7 +83,7 @@ class TestOfAnotherUser:
         for name in ("name", "0", ".lockutils-queue"):
             attacker("open(path, 'w').close(); os.chmod(path, 0o666)", path=default / name)
         queue = default / ".lockutils-queue"
-        ticket = "lockutils.drivers.queue.Place(os.fsencode(path)).first_ticket"
+        ticket = "lockutils.backends.file.queue.Place(os.fsencode(path)).first_ticket"
         for name in ("name", "0"):
             attacker(f"ticket = {ticket}", path=default / name)
             attacker("lock_span(path, 'write', ticket, 1, os.O_RDWR)", path=queue)
@@ -92,7 +92,7 @@ class TestOfAnotherUser:
 
     def test_in_place_of_ours_while_we_wait(self, victim, actor, attacker, parent, default):
         other = actor(VICTIM)
-        other("lockutils.config.default_parent = lambda: parent", parent=parent)
+        other("lockutils.front.settings.default_parent = lambda: parent", parent=parent)
         assert other("take('name')")
         victim.tell("take('name')")
         until_waited_for(default / "name")
@@ -127,7 +127,7 @@ class TestParent:
         if IS_ROOT:
             os.chown(mine, VICTIM, VICTIM)
         mine.chmod(mode)
-        victim("lockutils.config.default_parent = lambda: parent", parent=mine)
+        victim("lockutils.front.settings.default_parent = lambda: parent", parent=mine)
 
         assert victim("take('name')")
 
@@ -140,7 +140,7 @@ def test_it_goes_by_the_effective_user_whatever_the_environment_says(actor, plac
     )
     program = actor(environment={**environment, "USER": "other", "SUDO_UID": str(ATTACKER)})
     path = "lockutils.get_lock_path()"
-    program("lockutils.config.default_parent = lambda: parent", parent=parent)
+    program("lockutils.front.settings.default_parent = lambda: parent", parent=parent)
     program("os.environ.pop('LOCKUTILS_LOCK_PATH', None), os.environ.pop('OSLO_LOCK_PATH', None)")
     assert program(path) == f"{parent}/lockutils-0"
     assert program("take('name')")
@@ -179,7 +179,7 @@ class TestSweep:
         (default / "link").symlink_to(default.parent)
         os.mkfifo(default / "fifo")
 
-        victim("lockutils.drivers.sweep.sweep(os.fsencode(path))", path=default)
+        victim("lockutils.backends.file.sweep.sweep(os.fsencode(path))", path=default)
 
         assert sorted(os.listdir(default)) == [
             *(".lockutils-probe-1-0", ".lockutils-queue", "directory", "fifo", "held", "link")
@@ -188,7 +188,7 @@ class TestSweep:
     @pytest.mark.parametrize("leads_to", ["a directory of ours", "a file of ours"])
     def test_does_not_go_where_a_link_in_its_place_leads(self, victim, default, own, leads_to):
         """Put there while the lock was held, whose release sweeps."""
-        victim("lockutils.drivers.lock_file.is_due = lambda file: True")
+        victim("lockutils.backends.file.lock_file.is_due = lambda file: True")
         assert victim("take('name')")
         self.fill(own)
         (default / "name").unlink()
@@ -201,7 +201,7 @@ class TestSweep:
 
     @pytest.mark.parametrize("mode", [0o777, 0o1777, 0o770])
     def test_does_nothing_where_others_may_write(self, victim, default, mode):
-        victim("lockutils.drivers.lock_file.is_due = lambda file: True")
+        victim("lockutils.backends.file.lock_file.is_due = lambda file: True")
         assert victim("take('name')")
         self.fill(default)
         default.chmod(mode)
@@ -216,7 +216,7 @@ class TestSweep:
         for number in range(self.FILES):
             (default / f"{number}").symlink_to(own / "precious")
 
-        victim("lockutils.drivers.sweep.sweep(os.fsencode(path))", path=default)
+        victim("lockutils.backends.file.sweep.sweep(os.fsencode(path))", path=default)
 
         assert len(os.listdir(default)) == self.FILES + 1
         assert (own / "precious").read_text() == "precious"

@@ -12,11 +12,11 @@ from lock_peers import until_waited_for
 from users import IS_ROOT, VICTIM, Refused
 
 import lockutils
-from lockutils.directory import Directory
-from lockutils.drivers import _posix, lock_file
-from lockutils.drivers.file import FileClaim
-from lockutils.drivers.queue import DECLARED, Place
-from lockutils.drivers.tickets import TICKETS
+from lockutils.backends.file import lock_file, syscalls
+from lockutils.backends.file.directory import Directory
+from lockutils.backends.file.queue import DECLARED, Place
+from lockutils.backends.file.request import FileClaim
+from lockutils.backends.file.tickets import TICKETS
 
 QUEUE = ".lockutils-queue"
 HALF = TICKETS // 2
@@ -84,7 +84,7 @@ class TestWhoMayOnlyRead:
         victim("take('name', 'slots', lock_path=path) and drop()", path=readable)
         attacker("lock_span(path, 'read', 0, 2)", path=readable / "name")
         victim(
-            "from lockutils.drivers import slots\n"
+            "from lockutils.backends.file import slots\n"
             "rests, sleep = [], slots.sleep\n"
             "def rest(seconds):\n"
             "    rests.append(seconds)\n"
@@ -230,7 +230,7 @@ raging.wait()
     @pytest.fixture
     def replaced(self, tmp_path, monkeypatch):
         """Have the file replaced before each lock, so many times; tell how many are left."""
-        flock, left = _posix.flock, []
+        flock, left = syscalls.flock, []
 
         def late_flock(descriptor, operation):
             if left:
@@ -239,14 +239,14 @@ raging.wait()
                 (tmp_path / "other").rename(tmp_path / "name")
             flock(descriptor, operation)
 
-        monkeypatch.setattr(_posix, "flock", late_flock)
+        monkeypatch.setattr(syscalls, "flock", late_flock)
         return left
 
     def test_each_time_is_as_good_as_a_holder(self, claim, replaced):
         replaced += [None] * 1000
         assert not claim.try_acquire()
         assert replaced
-        assert not lockutils.drivers.descriptors.opened
+        assert not lockutils.backends.file.descriptors.opened
 
     def test_is_waited_for_until_he_stops(self, claim, replaced, tmp_path):
         replaced += [None] * (2 * lock_file._QUICK_ROUNDS)
@@ -258,7 +258,7 @@ raging.wait()
             number = errno.EEXIST if flags & os.O_CREAT else errno.ENOENT
             raise OSError(number, os.strerror(number))
 
-        monkeypatch.setattr(_posix, "_open", never)
+        monkeypatch.setattr(syscalls, "_open", never)
         with pytest.raises(lockutils.LockPathError) as refusal:
             claim.try_acquire()
         assert refusal.value.errno == errno.EAGAIN

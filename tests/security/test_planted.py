@@ -11,7 +11,7 @@ from lock_peers import is_free, run_python, until_waited_for
 from users import ATTACKER, IS_ROOT, VICTIM, Refused
 
 import lockutils
-from lockutils.drivers import families
+from lockutils.backends.file import lock_kinds
 
 #: the ways to ask for a lock that meet at its file
 WAYS = ["lock", "timeout", "task", "shared", "slots", "fair", "lock_all", "external_lock"]
@@ -311,8 +311,8 @@ class TestProbe:
         source = """
 import os, sys
 import lockutils
-from lockutils.drivers import families
-families._TMPFILE = None
+from lockutils.backends.file import lock_kinds
+lock_kinds._TMPFILE = None
 path = sys.argv[1]
 for number, plant in enumerate([os.symlink, os.link, None]):
     name = f"{path}/.lockutils-probe-{os.getpid()}-{number}"
@@ -320,31 +320,31 @@ for number, plant in enumerate([os.symlink, os.link, None]):
 number = os.open(f"{path}/name", os.O_RDWR | os.O_CREAT)
 before = sorted(os.listdir(path))
 for _ in range(3):
-    families.find_out(number, os.fsencode(path))
-    assert not families._of_device
+    lock_kinds.find_out(number, os.fsencode(path))
+    assert not lock_kinds._of_device
     assert sorted(os.listdir(path)) == before
-families.find_out(number, os.fsencode(path))
-assert families._of_device
+lock_kinds.find_out(number, os.fsencode(path))
+assert lock_kinds._of_device
 assert sorted(os.listdir(path)) == before
 """
         run_python(source, shared)
         assert target.read_text() == "precious"
 
     def test_that_others_remove_first_is_no_error(self, tmp_path, monkeypatch):
-        works = families._works
+        works = lock_kinds._works
 
         def works_for_others_too(lock, number):
             for probe in tmp_path.glob(".lockutils-probe-*"):
                 probe.unlink()
             return works(lock, number)
 
-        monkeypatch.setattr(families, "_TMPFILE", None)
-        monkeypatch.setattr(families, "_works", works_for_others_too)
-        monkeypatch.setattr(families, "_of_device", {})
+        monkeypatch.setattr(lock_kinds, "_TMPFILE", None)
+        monkeypatch.setattr(lock_kinds, "_works", works_for_others_too)
+        monkeypatch.setattr(lock_kinds, "_of_device", {})
         with open(tmp_path / "name", "w") as file:
-            families.find_out(file.fileno(), os.fsencode(tmp_path))
+            lock_kinds.find_out(file.fileno(), os.fsencode(tmp_path))
 
-        assert len(families._of_device) == 1
+        assert len(lock_kinds._of_device) == 1
         assert os.listdir(tmp_path) == ["name"]
 
 

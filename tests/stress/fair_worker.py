@@ -13,7 +13,7 @@ import threading
 import time
 
 import lockutils
-from lockutils.drivers.file import FileClaim
+from lockutils.backends.file.request import FileClaim
 
 LOCK_DIR, WITNESS = sys.argv[1:]
 ENOUGH = 20

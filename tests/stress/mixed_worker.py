@@ -27,13 +27,13 @@ import random  # noqa: E402
 import selectors  # noqa: E402
 
 import lockutils  # noqa: E402
-from lockutils import _native  # noqa: E402
+from lockutils.parking import native  # noqa: E402
 
 TIMEOUT, CANCELLED, DONE, OVERLAP = "timeout", "cancelled", "done", "overlap"
 results = collections.Counter()
 errors = []
-finished = _native.SimpleQueue()
-loop_made = _native.SimpleQueue()
+finished = native.SimpleQueue()
+loop_made = native.SimpleQueue()
 
 
 def lock(chance):
@@ -98,7 +98,7 @@ def in_native_thread(function, *args):
             errors.append(repr(error))
         finished.put(None)
 
-    _native.start_new_thread(body, ())
+    native.start_new_thread(body, ())
 
 
 def run_loop(first):

@@ -16,16 +16,16 @@ BROKEN = {
         "overlaps",
         [],
         """
-from lockutils.drivers import _posix
-_posix.flock = lambda *_: None
-_posix._fcntl = lambda *_: _posix._UNLOCK
+from lockutils.backends.file import syscalls
+syscalls.flock = lambda *_: None
+syscalls._fcntl = lambda *_: syscalls._UNLOCK
 """,
     ),
     "waiters that are not woken": (
         "wedges",
         [],
         """
-from lockutils.turns import TurnQueue
+from lockutils.local.waiters import TurnQueue
 TurnQueue.wake = lambda *_: True
 """,
     ),
@@ -33,15 +33,15 @@ TurnQueue.wake = lambda *_: True
         "leaks",
         [],
         """
-from lockutils.drivers import _posix
-_posix._close = lambda _: None
+from lockutils.backends.file import syscalls
+syscalls._close = lambda _: None
 """,
     ),
     "turns that are taken twice": (
         "overlaps",
         ["--modes", "internal"],
         """
-from lockutils.turns import Turn, TurnQueue
+from lockutils.local.waiters import Turn, TurnQueue
 Turn.is_next = lambda *_: True
 """,
     ),
@@ -49,7 +49,7 @@ Turn.is_next = lambda *_: True
         "errors",
         [],
         """
-from lockutils.handle import Lock
+from lockutils.front.handle import Lock
 Lock._failure = lambda *_: TypeError()
 """,
     ),

@@ -1,0 +1,284 @@
+"""The system calls of the file driver: one function each, and the ordinary case in one go.
+
+A lock here is two locks on one descriptor.  ``flock`` meets filelock, portalocker and
+flock(1); a record lock on the whole file meets oslo.concurrency, fasteners and whoever else
+uses ``lockf``.  The record lock belongs to the open file description (``F_OFD_SETLK``,
+fcntl(2)) and not to the process: closing another descriptor of that file does not drop it.
+
+All of them raise :class:`OSError`; a call that a signal interrupts is repeated (PEP 475).
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import struct
+import sys
+from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, flock
+from fcntl import fcntl as _fcntl
+
+# not those of os, which eventlet replaces by ones that may switch to another greenthread
+from posix import close as _close
+from posix import fstat as fstat
+from posix import lstat as lstat
+from posix import open as _open
+from stat import S_ISREG
+
+from lockutils.parking.native import sleep
+
+close_number = _close
+
+_FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # a FIFO in our place must not hang us
+#: seconds to give to a kernel that is out of memory for locks
+_PAUSES = (0.0, 0.0, 0.001, 0.002, 0.004, 0.008)
+_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
+_UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
+
+_READ_WRITE = (_FLAGS | os.O_RDWR,)
+
+#: how often others may make and remove a file while it is opened
+_TRIES = 1000
+
+#: the two ways to have a flock
+EXCLUSIVE, SHARED = LOCK_EX, LOCK_SH
+
+# Python has these names since 3.9 on Linux; elsewhere there may be no such lock.
+_SETLK: int | None = getattr(fcntl, "F_OFD_SETLK", 37 if sys.platform == "linux" else None)
+_SETLKW: int | None = getattr(fcntl, "F_OFD_SETLKW", 38 if sys.platform == "linux" else None)
+_GETLK: int | None = getattr(fcntl, "F_OFD_GETLK", 36 if sys.platform == "linux" else None)
+
+WRITE, READ, UNLOCK = fcntl.F_WRLCK, fcntl.F_RDLCK, fcntl.F_UNLCK
+#: a ``struct flock`` of a 64-bit kernel: type, whence, start, length, pid
+_struct_flock = struct.Struct("hhqqi4x")
+
+
+def span(kind: int, start: int = 0, length: int = 0) -> bytes:
+    """Return what to lock, and how; a length of 0 reaches to the end of any file."""
+    return _struct_flock.pack(kind, os.SEEK_SET, start, length, 0)
+
+
+END = 2**63  # one after the last byte that any file can have
+WHOLE, WHOLE_SHARED = span(WRITE), span(READ)
+_UNLOCK = span(UNLOCK)
+
+
+# --- descriptors
+#
+# A descriptor lives in a list of at most one, and is put there by the call into C that opens
+# it.  Between posix.open and the next line of Python a signal handler may raise, and the
+# descriptor would stay open for ever, perhaps with a lock on it.
+
+
+def open_into(cell: list[int], path: bytes, flags: int, mode: int = 0o666) -> None:
+    """Open ``path`` and append the descriptor to ``cell``, both or none."""
+    cell.extend(map(_open, (path,), (_FLAGS | flags,), (mode,)))
+
+
+def open_in(cell: list[int], directory: int, name: str, flags: int) -> None:
+    """Open a file of a directory that is open, and append the descriptor to ``cell``."""
+    from functools import partial
+
+    cell.extend(map(partial(_open, dir_fd=directory), (name,), (_FLAGS | flags,)))
+
+
+def open_file(cell: list[int], path: bytes) -> tuple[bool, bool]:
+    """Open a lock file, creating it where there is none; never truncate or follow a link.
+
+    An existing file is opened without ``O_CREAT``: in a sticky directory the kernel refuses
+    that flag for a file of somebody else (``fs.protected_regular``, proc(5)).
+
+    :return: whether it can be written to, whether it is new
+    :raises OSError: if it cannot be opened, or is not a regular file; nothing is open then
+    """
+    for _ in range(_TRIES):
+        writable = True
+        try:
+            open_into(cell, path, os.O_RDWR)
+        except FileNotFoundError:
+            try:
+                open_into(cell, path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+            except FileExistsError:
+                continue  # somebody was faster
+            return True, True
+        except OSError as error:
+            if error.errno not in _NOT_WRITABLE:
+                raise
+            open_into(cell, path, os.O_RDONLY)
+            writable = False
+        _check_file(cell)
+        return writable, False
+    raise OSError(errno.EAGAIN, "Others make and remove it all the time")
+
+
+def _check_file(cell: list[int]) -> None:
+    """Close and refuse what is no file before it is locked: somebody may have locked that."""
+    try:
+        mode = fstat(cell[0]).st_mode
+    except OSError:
+        close(cell)
+        raise
+    if not S_ISREG(mode):
+        close(cell)
+        raise OSError(errno.EINVAL, "Not a regular file")
+
+
+def lock_at_once(
+    cell: list[int],
+    path: bytes,
+    owner: int | None = None,
+    way: int = EXCLUSIVE,
+    record: bytes = WHOLE,
+) -> bool | None:
+    """Open, lock twice and check, if all of it is as ordinary as it nearly always is.
+
+    Who removes or replaces a lock file does so while he holds it, and then it has no link
+    left.  He may have moved it away between our open and our lock; a look at the path would
+    not help, since he can as well do so right after it.
+
+    :param owner: whose file alone is ordinary, if not anybody's
+    :return: ``True`` with both locks held; else nothing is held or open: ``False`` if somebody
+        has the flock; ``None`` for the single steps to tell what is out of the ordinary
+    """
+    held: bool | None = None
+    try:
+        cell.extend(map(_open, (path,), _READ_WRITE))
+        fd = cell[0]
+        try:
+            flock(fd, way | LOCK_NB)
+        except BlockingIOError:
+            held = False
+        else:
+            _fcntl(fd, _SETLK, record)  # type: ignore[arg-type]
+            status = fstat(fd)
+            ordinary = status.st_nlink == 1 and S_ISREG(status.st_mode)
+            if ordinary and (owner is None or status.st_uid == owner):
+                return True
+    except (OSError, TypeError):  # TypeError: there is no such call here
+        pass
+    release(cell)
+    return held
+
+
+def wait_at_once(fd: int, path: bytes, way: int = EXCLUSIVE, record: bytes = WHOLE) -> bool:
+    """Wait for the flock, then do the rest, if all of it is ordinary.
+
+    :return: whether both locks are held, and on what ``path`` names; if not, go on by the
+        single steps
+    """
+    try:
+        held = fstat(fd)  # before the wait: what comes after it is what the next holder waits for
+        flock(fd, way)
+        _fcntl(fd, _SETLK, record)  # type: ignore[arg-type]
+        named = lstat(path)
+    except (OSError, TypeError):
+        return False
+    return held.st_ino == named.st_ino and held.st_dev == named.st_dev
+
+
+def unsupported(error: OSError) -> bool:
+    """Whether ``error`` may mean that the file system does not have this kind of lock."""
+    return error.errno in _UNSUPPORTED
+
+
+def flock_try(fd: int, way: int = EXCLUSIVE) -> bool:
+    try:
+        flock(fd, way | LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def flock_wait(fd: int, way: int = EXCLUSIVE) -> None:
+    flock(fd, way)
+
+
+def flock_unlock(fd: int) -> None:
+    flock(fd, LOCK_UN)
+
+
+def record_unlock(fd: int) -> None:
+    if _SETLK is not None:
+        _fcntl(fd, _SETLK, _UNLOCK)
+
+
+def span_try(fd: int, what: bytes) -> bool:
+    """Lock a part of a file, or unlock it; ``False`` if somebody has a lock in the way."""
+    if _SETLK is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    try:
+        _fcntl(fd, _SETLK, what)
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.EACCES):
+            return False
+        raise
+    return True
+
+
+def span_unlock(fd: int, what: bytes) -> None:
+    """Unlock a part of a file, and leave it open.  Never fails.
+
+    Of a lock that reaches beyond the part on both sides two are left, and for the second the
+    kernel needs memory (``ENOLCK``): then it is asked again a few times.  What cannot be
+    unlocked at all goes with the descriptor.
+    """
+    for pause in _PAUSES:
+        try:
+            span_try(fd, what)
+            return
+        except OSError as error:
+            if error.errno != errno.ENOLCK:
+                return
+        sleep(pause)
+
+
+def span_wait(fd: int, what: bytes) -> None:
+    if _SETLKW is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    _fcntl(fd, _SETLKW, what)
+
+
+def span_in_use(fd: int, what: bytes) -> tuple[int, int, int, int] | None:
+    """Return a lock that another open file description has on a part of the file.
+
+    :param what: a lock to ask for; which one is returned of several that are in its way is
+        up to the kernel (Linux: the oldest)
+    :return: its first byte and the one after the last; its kind; the process that has it, or
+        -1 if it is of an open file description.  ``None`` if nothing is in the way
+    """
+    if _GETLK is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    kind, _, start, length, pid = _struct_flock.unpack(_fcntl(fd, _GETLK, what))
+    if kind == UNLOCK:
+        return None
+    return start, start + length if length else END, kind, pid
+
+
+def close(cell: list[int]) -> None:
+    """Close, and unlock if no forked child has a copy."""
+    if cell:
+        fd = cell[0]
+        del cell[0]
+        _close(fd)
+
+
+def release(cell: list[int]) -> None:
+    """Let go of both locks, and close.
+
+    Closing alone would do, were it not for descriptors that a forked child inherited: they
+    would keep the locks.  The record lock goes first, because waiters queue at the other.
+    """
+    if not cell:
+        return
+    fd = cell[0]
+    try:
+        _fcntl(fd, _SETLK, _UNLOCK)  # type: ignore[arg-type]
+    except (OSError, TypeError):
+        pass  # there are no such locks here
+    try:
+        flock(fd, LOCK_UN)
+    except OSError:
+        pass
+    # No call between taking it out and closing it: an exception comes at the end of a call.
+    del cell[0]
+    _close(fd)

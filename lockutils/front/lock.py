@@ -1,0 +1,98 @@
+"""The way of a name: key, lock directory, in-process lock; and a handle that has them all."""
+
+from __future__ import annotations
+
+import sys
+
+from lockutils.backends.file.naming import key_of
+from lockutils.front import settings
+from lockutils.front.handle import Lock
+from lockutils.front.sharing import Mode, SharingLock
+from lockutils.local.lock_by_key import Semaphores
+from lockutils.local.registry import Registry
+from lockutils.local.waiters import TurnQueue
+from lockutils.parking.deadline import limit_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lockutils.front.settings import StrPath
+
+_modules = sys.modules
+_default_registry: Registry[TurnQueue] = Registry(TurnQueue)
+_default_registry.of_names = True
+
+
+def lock(
+    name: str,
+    lock_file_prefix: str | None = None,
+    external: bool = False,
+    lock_path: StrPath | None = None,
+    do_log: bool | str = True,
+    semaphores: Semaphores | None = None,
+    delay: float = 0.01,
+    fair: bool = False,
+    blocking: bool = True,
+    *,
+    timeout: float | None = None,
+    shared: bool = False,
+    slots: int = 1,
+    reentrant: bool = False,
+) -> Lock:
+    """Return a handle of the lock ``name``; acquires nothing yet.
+
+    Use it by ``with`` or ``async with``, or by its methods.  A lock excludes every native
+    thread, greenthread and task of this process that asks for the same name.
+
+    :param name: any string
+    :param lock_file_prefix: put before the name, with a dash between
+    :param external: exclude also every process of this host that shares the lock directory;
+        not if oslo.config is in use, and says ``[oslo_concurrency] disable_process_locking``
+    :param lock_path: the lock directory, created where it is missing; by default that of
+        :func:`get_lock_path`
+    :param do_log: log at debug level when the lock is asked for, acquired and released; a string
+        is put into the lines as the name of who does so
+    :param semaphores: where the in-process locks are; by default one place for all
+    :param delay: accepted as oslo.concurrency has it; nothing here polls
+    :param fair: serve the waiters of all processes strictly in the order they came, also a
+        caller that does not wait.  Else this holds for the waiters of one process, and a
+        process may pass those of others for a thousandth of a second: see the README
+    :param blocking: ``False`` tries once, and raises :class:`AcquireLockFailedException`
+    :param timeout: how long to wait, in seconds; ``None`` waits for ever, 0 tries once.  When
+        it has passed, ``with`` raises :class:`LockTimeout`
+    :param shared: a reader: any number of readers hold at a time, and none while somebody holds
+        who is not one.  Who waits is served in the order of arrival, so that a writer is not
+        kept out by readers who come after it.  Who holds it so and waits for it otherwise gets
+        a :class:`DeadlockError`
+    :param slots: how many may hold at a time, over all processes if ``external``.  All users of
+        a name must agree; who does not gets a :class:`SlotsMismatchError`, which an exclusive
+        or shared user is, too.  Who waits is served in the order of arrival
+    :param reentrant: the thread, greenthread or task that holds the lock may acquire it again,
+        if it said so each time; the last release lets go.  Each acquisition is released once,
+        by whoever has the handle
+    :raises TypeError: if an argument is not of its type
+    :raises ValueError: if ``timeout`` is negative or NaN, or comes with ``blocking=False``,
+        if ``slots`` is less than 1, or more with ``shared``, or if the lock directory is not a
+        path
+    :raises LockPathError: if there is no safe lock directory
+    """
+    # what is as usual is looked at here, to spare it the calls
+    plain = lock_file_prefix is None and type(name) is str
+    key = name if plain else key_of(name, lock_file_prefix)
+    limit = None if blocking and timeout is None else limit_of(blocking, timeout)
+    if external and ("oslo_config.cfg" not in _modules or settings.process_locking()):
+        directory = settings.lock_directory(lock_path)
+    else:
+        directory = None
+    registry = _default_registry if semaphores is None else _registry_of(semaphores)
+    queue = registry.get(key)
+    if shared or reentrant or slots != 1:
+        mode = Mode(shared, slots, reentrant)
+        return SharingLock(name, key, queue, directory, limit, do_log, fair, mode)
+    return Lock(name, key, queue, directory, limit, do_log, fair)
+
+
+def _registry_of(semaphores: Semaphores) -> Registry[TurnQueue]:
+    if not isinstance(semaphores, Semaphores):
+        raise TypeError(f"semaphores must be a lockutils.Semaphores or None, not {semaphores!r}")
+    registry: Registry[TurnQueue] = semaphores.registry
+    return registry

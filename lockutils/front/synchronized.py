@@ -1,0 +1,210 @@
+"""The decorator: a thin wrapper over :func:`lockutils.lock`."""
+
+from __future__ import annotations
+
+from lockutils.front.group import lock_all
+from lockutils.front.lock import lock
+from lockutils.front.settings import check_path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+    from types import CodeType
+    from typing import Any, ParamSpec, TypeVar
+
+    from lockutils.front.group import LockGroup
+    from lockutils.front.handle import Lock
+    from lockutils.front.settings import StrPath
+    from lockutils.local.lock_by_key import Semaphores
+
+    P = ParamSpec("P")
+    R = TypeVar("R")
+    #: makes the handle for one call, from its arguments
+    LockOfCall = Callable[[tuple[Any, ...], dict[str, Any]], Lock | LockGroup]
+    NameOfCall = Callable[[tuple[Any, ...], dict[str, Any]], str]
+
+# of code objects: inspect.CO_*, which costs 10 ms to import
+_GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200
+
+
+def synchronized(
+    name: str | Iterable[str],
+    lock_file_prefix: str | None = None,
+    external: bool = False,
+    lock_path: StrPath | None = None,
+    semaphores: Semaphores | None = None,
+    delay: float = 0.01,
+    fair: bool = False,
+    blocking: bool = True,
+    *,
+    timeout: float | None = None,
+    shared: bool = False,
+    slots: int = 1,
+    reentrant: bool = False,
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Return a decorator that runs a function under the lock ``name``.
+
+    The function may be any callable: a function or method, a coroutine function (the wait
+    suspends the task), a generator or async generator function (the lock is held from the
+    first item until the generator ends or is closed).
+
+    :param name: a name, or a template over the arguments of the call, ``"image-{image.id}"``;
+        ``{{`` and ``}}`` stand for braces.  Several names or templates are taken all together,
+        as by :func:`lock_all`
+
+    The other parameters are those of :func:`lock`, and so are the exceptions: of a bad
+    argument at once, of an acquisition by the call.
+
+    :raises ValueError: if the template is malformed or has a field that no call can fill
+    """
+    names = [name] if isinstance(name, str) else list(name)
+    what = name if isinstance(name, str) else names
+    # for the errors of bad arguments, now and not at the first call
+    for one in names:
+        lock(
+            one,
+            lock_file_prefix,
+            semaphores=semaphores,
+            blocking=blocking,
+            timeout=timeout,
+            shared=shared,
+            slots=slots,
+            reentrant=reentrant,
+        )
+    if lock_path is not None:
+        check_path(lock_path, "lock_path")
+    take = lock if isinstance(name, str) else lock_all
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        if isinstance(function, (classmethod, staticmethod)):
+            return type(function)(decorate(function.__func__))
+        if not callable(function):
+            raise TypeError(f"synchronized() wraps a callable, not {function!r}")
+        by = _name(function)
+
+        def lock_named(actual: Any) -> Lock | LockGroup:
+            return take(
+                actual,
+                lock_file_prefix,
+                external,
+                lock_path,
+                by,
+                semaphores,
+                delay,
+                fair,
+                blocking,
+                timeout=timeout,
+                shared=shared,
+                slots=slots,
+                reentrant=reentrant,
+            )
+
+        lock_of_call: LockOfCall
+        templates = [_template(one, function) for one in names]
+        if not any(templates):  # plain names do not pay for what templates need
+
+            def lock_of_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Lock | LockGroup:
+                return lock_named(what)
+        elif isinstance(name, str):
+            (template,) = templates
+            assert template is not None
+            name_of_call = template
+
+            def lock_of_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Lock | LockGroup:
+                return lock_named(name_of_call(args, kwargs))
+        else:
+
+            def lock_of_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Lock | LockGroup:
+                return lock_named(
+                    [
+                        one if template is None else template(args, kwargs)
+                        for one, template in zip(names, templates, strict=True)
+                    ]
+                )
+
+        import functools  # which the command line, say, has no use for
+
+        wrapper: Any = functools.wraps(function)(_wrap(function, lock_of_call))
+        return wrapper  # type: ignore[no-any-return]
+
+    return decorate
+
+
+def _template(name: str, function: Callable[..., Any]) -> NameOfCall | None:
+    """What makes the name of a call, if it has fields or braces."""
+    if "{" not in name and "}" not in name:
+        return None
+    from lockutils.front.template import NameTemplate
+
+    return NameTemplate(name, function)
+
+
+def _wrap(function: Callable[..., Any], lock_of_call: LockOfCall) -> Callable[..., Any]:
+    flags = _flags(function)
+    if flags & _COROUTINE:
+
+        async def run_coroutine(*args: Any, **kwargs: Any) -> Any:
+            async with lock_of_call(args, kwargs):
+                return await function(*args, **kwargs)
+
+        return run_coroutine
+    if flags & _ASYNC_GENERATOR:
+
+        async def run_async_generator(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+            async with lock_of_call(args, kwargs):
+                generator = function(*args, **kwargs)
+                try:
+                    item = await generator.__anext__()
+                    while True:
+                        try:
+                            sent = yield item
+                        except GeneratorExit:
+                            await generator.aclose()
+                            raise
+                        except BaseException as error:
+                            item = await generator.athrow(error)
+                        else:
+                            item = await generator.asend(sent)
+                except StopAsyncIteration:
+                    pass
+
+        return run_async_generator
+    if flags & _GENERATOR:
+
+        def run_generator(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+            with lock_of_call(args, kwargs):
+                return (yield from function(*args, **kwargs))
+
+        return run_generator
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        with lock_of_call(args, kwargs):
+            return function(*args, **kwargs)
+
+    return run
+
+
+def _name(function: Any) -> str:
+    """What the log lines call it: with its module, whatever kind of callable it is."""
+    if not hasattr(function, "__qualname__"):  # an object, or functools.partial
+        function = type(function)
+    module = getattr(function, "__module__", None)  # a method of a built-in type has none
+    return f"{module}.{function.__qualname__}" if module else str(function.__qualname__)
+
+
+def _flags(function: Any) -> int:
+    """Which kind of function it is: the flags of its code."""
+    import functools
+
+    while isinstance(function, functools.partial):
+        function = function.func
+    code: CodeType | None = getattr(function, "__code__", None)
+    if code is None:  # a callable object, or a method
+        call = getattr(function, "__func__", None) or getattr(type(function), "__call__", None)
+        code = getattr(call, "__code__", None)
+    flags = 0 if code is None else code.co_flags
+    # inspect.markcoroutinefunction (3.12) and asyncio's own mark, for what has no such code
+    for mark in ("_is_coroutine_marker", "_is_coroutine"):
+        if type(getattr(function, mark, None)) is object:  # a mock has any attribute
+            flags |= _COROUTINE
+    return flags

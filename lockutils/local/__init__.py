@@ -1,0 +1,1 @@
+"""The turn within this process."""

@@ -1,0 +1,59 @@
+"""A container of locks by key, for a program's own use."""
+
+from __future__ import annotations
+
+from lockutils.front.handle import Lock
+from lockutils.local.registry import Registry
+from lockutils.local.waiters import TurnQueue
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+    from typing import Any
+
+
+class LockByKey:
+    """Locks by key: ``with locks(key): ...`` or ``with locks[key]: ...``.
+
+    All users of equal keys get the same lock, as long as anybody holds it, waits for it or
+    has it; then the container forgets it, and soon after lets go of the key.  Two containers
+    have nothing to do with each other.
+
+    :param lock_factory: called without arguments for the lock of a new key.  What it returns
+        must allow weak references.  By default a key's locks are handles as from
+        :func:`lockutils.lock`, for any kind of waiter, that serve in the order of arrival
+    """
+
+    def __init__(self, lock_factory: Callable[[], Any] | None = None) -> None:
+        self._plain = lock_factory is None
+        self.registry: Registry[Any] = Registry(lock_factory or TurnQueue)
+
+    def __getitem__(self, key: Hashable) -> Any:
+        """Return the lock of ``key``.
+
+        :raises TypeError: if ``key`` is not hashable
+        """
+        found = self.registry.get(key)
+        if not self._plain:
+            return found
+        name = key if isinstance(key, str) else repr(key)
+        return Lock(name, name, found)
+
+    __call__ = __getitem__
+
+    def __len__(self) -> int:
+        """The number of live keys."""
+        return len(self.registry)
+
+
+class Semaphores(LockByKey):
+    """A separate place for in-process locks, to be given to ``lock(..., semaphores=...)``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.registry.of_names = True
+
+    def get(self, name: str) -> Lock:
+        """Return a handle of the lock ``name`` of this place."""
+        handle: Lock = self[name]
+        return handle

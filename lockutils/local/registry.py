@@ -1,0 +1,162 @@
+"""Key -> the one in-process lock of that key, weakly held."""
+
+from __future__ import annotations
+
+import os
+
+# Deletes an entry only if its reference is dead, in one step.  weakref.WeakValueDictionary
+# rests on it, and so must we: a check and a deletion in two steps can drop a lock that
+# another thread has just put under the same key.
+from _weakref import _remove_dead_weakref  # type: ignore[attr-defined]
+from weakref import WeakSet, ref
+
+from lockutils.local.caller import current_thread
+from lockutils.parking.native import allocate_lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterator
+    from typing import Any, Generic, TypeVar
+
+    from lockutils.local.caller import Thread
+
+    LockT = TypeVar("LockT")
+
+    class _Base(Generic[LockT]): ...
+else:
+
+    class _Base:
+        __slots__ = ()
+        __class_getitem__ = classmethod(lambda cls, _: cls)
+
+
+_LEAST_ROOM = 64
+#: types of keys that C compares
+_PLAIN = frozenset({str, int, bytes})
+
+
+class Registry(_Base["LockT"]):
+    """One live lock for each key in use; it goes with its last user, and its entry soon after.
+
+    Every holder and every waiter has a strong reference to the lock, so it cannot go while
+    somebody depends on it (nova bug 872558).
+
+    For names there is no guard around look-up-or-create.  A guard would be entered a second
+    time by the same thread when a signal handler, or a finaliser that the garbage collector
+    runs in the middle, takes a lock.  ``dict.setdefault`` is one step if C compares the keys,
+    and the loop below starts again whenever what it found was dying.
+    """
+
+    #: whether the keys are names of locks, for :func:`registries_of_names`
+    of_names: bool
+
+    __slots__ = (
+        "__weakref__",
+        "_creators",
+        "_factory",
+        "_guard",
+        "_references",
+        "_room",
+        "of_names",
+    )
+
+    def __init__(self, factory: Callable[[], LockT]) -> None:
+        self._factory = factory
+        self._guard = allocate_lock()
+        self._creators: list[Thread] = []
+        self._references: dict[Hashable, ref[LockT]] = {}
+        #: how many entries there may be, the dead among them, before the dead are removed
+        self._room = _LEAST_ROOM
+        self.of_names = False
+        _registries.add(self)
+
+    def get(self, key: Hashable, is_guarded: bool = False) -> LockT:
+        """Return the lock of ``key``, the same to all callers as long as anybody has it."""
+        references = self._references
+        reference = references.get(key)
+        if reference is not None:
+            found = reference()
+            if found is not None:
+                return found
+        if type(key) not in _PLAIN and not is_guarded:
+            return self._create_guarded(key)
+        if len(references) >= self._room:
+            self._sweep()
+        while True:
+            lock = self._factory()
+            _remove_dead_weakref(references, key)
+            found = references.setdefault(key, ref(lock))()
+            if found is not None:
+                return found
+
+    def _create_guarded(self, key: Hashable) -> LockT:
+        """For keys whose comparison may be Python code.
+
+        That lets in another thread between setdefault's search and its insertion.
+        """
+        caller = current_thread()
+        if caller in self._creators:  # from a signal handler or finaliser, in the middle of it
+            return self.get(key, True)
+        try:
+            # before the guard is entered: at no instant may the same thread wait for itself
+            self._creators.append(caller)
+            with self._guard:
+                return self.get(key, True)
+        finally:
+            if caller in self._creators:
+                self._creators.remove(caller)
+
+    def _sweep(self) -> None:
+        """Remove the dead entries.  Rare enough to cost each entry little.
+
+        Not by a callback of the references: that would be Python code at the end of each
+        use, and what a signal handler raises into a callback is lost.
+        """
+        references = self._references
+        # Not its items: making a tuple may start the collector, and a finaliser take a lock.
+        for key in list(references):
+            _remove_dead_weakref(references, key)
+        self._room = max(_LEAST_ROOM, 2 * len(references))
+
+    def find(self, key: Hashable) -> LockT | None:
+        """Return the lock of ``key`` if there is one; creates none."""
+        reference = self._references.get(key)
+        return None if reference is None else reference()
+
+    def items(self) -> Iterator[tuple[Hashable, LockT]]:
+        """Yield each live key and its lock."""
+        for key in list(self._references):
+            lock = self.find(key)
+            if lock is not None:
+                yield key, lock
+
+    def __len__(self) -> int:
+        """The number of keys that somebody holds, waits for or has a lock of."""
+        return sum(reference() is not None for reference in list(self._references.values()))
+
+
+_registries: WeakSet[Registry[Any]] = WeakSet()
+
+
+def registries_of_names() -> list[Registry[Any]]:
+    """Return the registries of locks by name; not those of a program's own containers."""
+    while True:
+        try:
+            return [registry for registry in _registries if registry.of_names]
+        except RuntimeError:  # another thread has just made one: the set changed under way
+            pass
+
+
+def _after_fork_in_child() -> None:
+    """The child holds nothing: whoever held or waited does so in the parent alone."""
+    for registry in list(_registries):
+        registry._guard = allocate_lock()
+        registry._creators = []
+        for reference in list(registry._references.values()):
+            forget = getattr(reference(), "forget_parent", None)
+            if forget is not None:
+                forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,1 @@
+"""What can be seen of locks: log lines, the order they are taken in."""

@@ -1,0 +1,1 @@
+"""The rest of oslo.concurrency's ``lockutils``, by its names."""

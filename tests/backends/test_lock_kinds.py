@@ -1,0 +1,358 @@
+"""File systems with one kind of lock, or two that are one: played by the system calls."""
+
+import contextlib
+import errno
+import os
+import signal
+import threading
+
+import pytest
+
+fcntl = pytest.importorskip("fcntl")
+
+from lock_peers import Background, until_waited_for  # noqa: E402
+
+from lockutils.backends.file import lock_kinds, syscalls  # noqa: E402
+from lockutils.backends.file.directory import Directory  # noqa: E402
+from lockutils.backends.file.request import FileClaim  # noqa: E402
+from lockutils.backends.file.shared import SharedClaim  # noqa: E402
+from lockutils.backends.file.slots import SlotClaim  # noqa: E402
+from lockutils.errors import LockPathError  # noqa: E402
+from lockutils.oslo.interprocess import InterProcessLock  # noqa: E402
+
+if syscalls._SETLK is None:
+    pytest.skip("no open file description locks on this platform", allow_module_level=True)
+
+real_flock, real_fcntl = syscalls.flock, syscalls._fcntl
+SETLK, SETLKW = syscalls._SETLK, syscalls._SETLKW
+
+
+def failing(error_number):
+    def call(*_):
+        raise OSError(error_number, os.strerror(error_number))
+
+    return call
+
+
+class OneLockForBoth:
+    """As on NFS: each kind meets the other, also on one and the same descriptor."""
+
+    def flock(self, descriptor, operation):
+        if not operation & fcntl.LOCK_UN:
+            with second_open_of(descriptor) as other:
+                at_once = operation & fcntl.LOCK_NB
+                what = syscalls.WHOLE_SHARED if operation & fcntl.LOCK_SH else syscalls.WHOLE
+                real_fcntl(other, SETLK if at_once else SETLKW, what)
+        real_flock(descriptor, operation)
+
+    def fcntl(self, descriptor, command, lock):
+        kind = syscalls._struct_flock.unpack(lock)[0]
+        if kind != syscalls.UNLOCK and command in (SETLK, SETLKW):
+            way = fcntl.LOCK_SH if kind == syscalls.READ else fcntl.LOCK_EX
+            with second_open_of(descriptor) as other:
+                real_flock(other, way | (fcntl.LOCK_NB if command == SETLK else 0))
+        return real_fcntl(descriptor, command, lock)
+
+
+@contextlib.contextmanager
+def second_open_of(descriptor):
+    other = os.open(f"/proc/self/fd/{descriptor}", os.O_RDWR | os.O_CLOEXEC)
+    try:
+        yield other
+    finally:
+        os.close(other)
+
+
+@pytest.fixture
+def probes(monkeypatch):
+    """A process that knows of no file system yet; the list grows with each that it tries."""
+    monkeypatch.setattr(lock_kinds, "_of_device", {})
+    works, tried = lock_kinds._works, []
+
+    def note(lock, descriptor):
+        inode = os.fstat(descriptor).st_ino
+        if inode not in tried:
+            tried.append(inode)
+        return works(lock, descriptor)
+
+    monkeypatch.setattr(lock_kinds, "_works", note)
+    return tried
+
+
+def both_kinds(monkeypatch):
+    pass
+
+
+def one_lock_for_both(monkeypatch):
+    system = OneLockForBoth()
+    monkeypatch.setattr(syscalls, "flock", system.flock)
+    monkeypatch.setattr(syscalls, "_fcntl", system.fcntl)
+
+
+def no_record_lock(monkeypatch):
+    monkeypatch.setattr(syscalls, "_fcntl", failing(errno.EINVAL))
+
+
+def no_record_lock_in_this_python(monkeypatch):
+    monkeypatch.setattr(syscalls, "_SETLK", None)
+    monkeypatch.setattr(syscalls, "_SETLKW", None)
+
+
+def no_flock(monkeypatch):
+    monkeypatch.setattr(syscalls, "flock", failing(errno.ENOSYS))
+
+
+@pytest.fixture
+def new_claim(tmp_path):
+    claims = []
+
+    def new_claim(key="key", kind=FileClaim, *slots):
+        claims.append(kind(key, Directory(os.fsencode(tmp_path)), False, *slots))
+        return claims[-1]
+
+    yield new_claim
+    for claim in claims:
+        claim.release()
+
+
+@pytest.mark.parametrize(
+    "system",
+    [both_kinds, one_lock_for_both, no_record_lock, no_record_lock_in_this_python, no_flock],
+)
+class TestAnyFileSystem:
+    @pytest.fixture(autouse=True)
+    def _file_system(self, probes, monkeypatch, system):
+        system(monkeypatch)
+
+    def test_claims_exclude_each_other(self, new_claim):
+        first, second = new_claim(), new_claim()
+
+        assert first.try_acquire()
+        assert not second.try_acquire()
+        first.release()
+        assert second.try_acquire()
+        assert not first.try_acquire()
+
+    def test_readers_share_and_exclude_writers(self, new_claim):
+        one, other, writer = (
+            new_claim("key", SharedClaim),
+            new_claim("key", SharedClaim),
+            new_claim(),
+        )
+
+        assert one.try_acquire()
+        assert other.try_acquire()
+        assert not writer.try_acquire()
+        one.release()
+        other.release()
+        assert writer.try_acquire()
+        assert not one.try_acquire()
+        waiting = Background(one.block)
+        until_waited_for(writer.resource)
+        writer.release()
+        assert waiting.result()
+
+    def test_slots_need_record_locks(self, new_claim, system):
+        claims = [new_claim("key", SlotClaim, 2) for _ in range(3)]
+        if system in (no_record_lock, no_record_lock_in_this_python):
+            with pytest.raises(LockPathError):
+                claims[0].try_acquire()
+            return
+        assert claims[0].try_acquire()
+        assert claims[1].try_acquire()
+        assert not claims[2].try_acquire()
+        claims[0].release()
+        assert claims[2].try_acquire()
+
+    def test_an_interprocess_lock_and_a_claim_exclude_each_other(self, new_claim, tmp_path):
+        lock, claim = InterProcessLock(tmp_path / "key"), new_claim()
+
+        for _ in range(2):
+            assert lock.acquire(blocking=False)
+            assert not claim.try_acquire()
+            assert not InterProcessLock(tmp_path / "key").acquire(blocking=False)
+            lock.release()
+            assert claim.try_acquire()
+            assert not lock.acquire(blocking=False)
+            claim.release()
+
+    def test_a_wait_ends_with_the_release(self, new_claim):
+        holder, waiter = new_claim(), new_claim()
+        assert holder.try_acquire()
+        waiting = Background(waiter.block)
+        until_waited_for(waiter.resource)
+
+        holder.release()
+
+        waiting.result()
+        assert not new_claim().try_acquire()
+
+    def test_a_wait_is_what_finds_it_out(self, new_claim):
+        claim = new_claim()
+
+        Background(claim.block).result()
+
+        assert not new_claim().try_acquire()
+
+    @pytest.mark.parametrize("method", ["try_acquire", "block"])
+    def test_a_claim_that_is_older_than_the_knowledge(self, new_claim, tmp_path, method):
+        """It opened its file when nothing was known, and goes on when another one knows."""
+        claim = new_claim()
+        with open(tmp_path / "key", "w") as foreign:
+            try:
+                syscalls.flock(foreign.fileno(), fcntl.LOCK_EX)
+            except OSError:
+                assert syscalls.span_try(foreign.fileno(), syscalls.WHOLE)
+            assert not claim.try_acquire()
+            assert new_claim("other").try_acquire()
+            try:
+                syscalls.flock(foreign.fileno(), fcntl.LOCK_UN)
+            except OSError:
+                syscalls.record_unlock(foreign.fileno())
+
+        assert Background(getattr(claim, method)).result() is not False
+
+        assert not new_claim().try_acquire()
+
+    def test_is_found_out_once(self, new_claim, probes, tmp_path):
+        for key in ("one", "two", "one"):
+            holder, loser = new_claim(key), new_claim(key)
+            assert holder.try_acquire()
+            assert not loser.try_acquire()
+            holder.release()
+
+        assert len(probes) <= 1
+        assert sorted(os.listdir(tmp_path)) == ["one", "two"]
+
+    def test_two_threads_that_find_it_out_at_once(self, new_claim, monkeypatch):
+        """The second thread comes while the first is in the middle of it."""
+        works, second = lock_kinds._works, []
+
+        def while_the_other_comes(lock, descriptor):
+            if not second:
+                second.append(None)  # not again within the other's own
+                second[0] = Background(new_claim("two").try_acquire)
+                second[0].join(1)  # it may wait until we are through
+            return works(lock, descriptor)
+
+        monkeypatch.setattr(lock_kinds, "_works", while_the_other_comes)
+
+        assert new_claim("one").try_acquire()
+
+        assert not second or second[0].result()
+
+
+@pytest.mark.parametrize("error_number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_no_lock_at_all_is_an_error_each_time(
+    probes, monkeypatch, new_claim, tmp_path, error_number
+):
+    monkeypatch.setattr(syscalls, "flock", failing(error_number))
+    monkeypatch.setattr(syscalls, "_fcntl", failing(error_number))
+
+    for method in ("try_acquire", "block", "try_acquire"):
+        with pytest.raises(LockPathError) as refusal:
+            getattr(new_claim(), method)()
+        assert refusal.value.errno == error_number
+        with pytest.raises(threading.ThreadError, match=os.strerror(error_number)):
+            InterProcessLock(tmp_path / "key").acquire()
+
+
+@pytest.mark.parametrize("method", ["try_acquire", "block"])
+def test_a_lack_of_locks_that_passes_is_not_remembered(
+    probes, monkeypatch, new_claim, tmp_path, method
+):
+    """ENOLCK is also what a kernel says that is out of memory for locks at the moment."""
+    with monkeypatch.context() as lack:
+        lack.setattr(syscalls, "_fcntl", failing(errno.ENOLCK))
+        try:
+            getattr(new_claim(), method)()
+        except LockPathError:
+            pass
+
+    assert new_claim("other").try_acquire()
+
+    # what was found out then must not keep us from excluding lockf now
+    with open(tmp_path / "other", "rb+") as file, pytest.raises((BlockingIOError, PermissionError)):
+        real_fcntl(file, SETLK, syscalls.WHOLE)
+
+
+def test_an_ordinary_file_system_is_not_probed(probes, new_claim):
+    holder, loser = new_claim(), new_claim()
+    assert holder.try_acquire()
+    assert not loser.try_acquire()  # it runs into flock first
+
+    assert not probes
+
+
+def test_a_foreign_record_lock_is_no_reason_to_give_up_a_kind(probes, new_claim, peers, tmp_path):
+    (tmp_path / "key").touch()
+    peer = peers.python(
+        "import fcntl, sys\n"
+        "file = open(sys.argv[1], 'rb+')\n"
+        "fcntl.lockf(file, fcntl.LOCK_EX)\n"
+        "print('held', flush=True)\n"
+        "sys.stdin.readline()\n",
+        tmp_path / "key",
+    )
+    assert peer.hear() == "held"
+    assert not new_claim().try_acquire()
+    assert not new_claim().try_acquire()
+    assert len(probes) == 1
+
+    peer.end()
+
+    assert new_claim().try_acquire()
+    with open(tmp_path / "key", "rb+") as file:
+        for lock in (fcntl.flock, fcntl.lockf):
+            with pytest.raises((BlockingIOError, PermissionError)):
+                lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_process_that_is_killed_meanwhile_leaves_no_file(peers, tmp_path):
+    victim = peers.python(
+        "import os, signal, sys\n"
+        "from lockutils.backends.file import lock_kinds, syscalls\n"
+        "def die(*_):\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "lock_kinds._works = die\n"
+        "cell = []\n"
+        "syscalls.open_file(cell, os.fsencode(sys.argv[1]) + b'/key')\n"
+        "lock_kinds.find_out(cell[0], os.fsencode(sys.argv[1]))\n",
+        tmp_path,
+    )
+
+    assert victim.end() == -signal.SIGKILL
+
+    assert os.listdir(tmp_path) == ["key"]
+
+
+def test_a_file_system_without_nameless_files_can_be_probed(probes, monkeypatch, tmp_path):
+    monkeypatch.setattr(lock_kinds, "_TMPFILE", os.O_DIRECTORY)  # an error on a file to write to
+    cell = []
+    syscalls.open_file(cell, os.fsencode(tmp_path) + b"/key")
+    try:
+        lock_kinds.find_out(cell[0], os.fsencode(tmp_path))
+    finally:
+        syscalls.close(cell)
+
+    assert len(probes) == 1
+    assert os.listdir(tmp_path) == ["key"]
+
+
+@pytest.mark.parametrize(("kind", "most"), [(FileClaim, 1), (SharedClaim, 2)])
+def test_a_file_that_can_only_be_read_needs_flock(
+    kind, most, probes, monkeypatch, only_to_read, new_claim, tmp_path
+):
+    """A read lock alone lets in every other reader, which is right for readers alone."""
+    (tmp_path / "key").touch()
+    monkeypatch.setattr(syscalls, "flock", failing(errno.ENOSYS))
+    only_to_read()
+    holders = 0
+    for _ in range(2):
+        try:
+            holders += new_claim("key", kind).try_acquire()
+        except LockPathError:
+            pass
+
+    assert holders <= most
+    assert kind is FileClaim or holders == most

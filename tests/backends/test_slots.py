@@ -1,0 +1,386 @@
+"""Slots of a lock file."""
+
+import os
+import pathlib
+import sys
+import time
+
+import pytest
+
+fcntl = pytest.importorskip("fcntl")
+
+from lock_peers import Background, open_descriptors, until, until_waited_for  # noqa: E402
+
+from lockutils.backends.file import slot_watch  # noqa: E402
+from lockutils.backends.file.directory import Directory  # noqa: E402
+from lockutils.backends.file.request import FileClaim  # noqa: E402
+from lockutils.backends.file.shared import SharedClaim  # noqa: E402
+from lockutils.backends.file.slots import SlotClaim  # noqa: E402
+from lockutils.errors import LockPathError, SlotsMismatchError  # noqa: E402
+from lockutils.parking import helpers  # noqa: E402
+
+if sys.version_info >= (3, 12):
+    pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+
+PEER = """
+import sys
+import lockutils
+path, slots, fair = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "fair"
+held = None
+for line in sys.stdin:
+    word = line.strip()
+    if word == "release":
+        held.release()
+        print("released", flush=True)
+        continue
+    held = lockutils.lock("key", external=True, lock_path=path, fair=fair, slots=slots)
+    try:
+        print("held" if held.acquire(blocking=word == "wait") else "busy", flush=True)
+    except lockutils.SlotsMismatchError as error:
+        print(error.slots, error.slots_in_use, flush=True)
+"""
+
+N = 3
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "key"
+
+
+@pytest.fixture
+def claims(tmp_path):
+    made = []
+
+    def claim(slots=N, fair=False):
+        where = ("key", Directory(os.fsencode(tmp_path)), fair)
+        made.append(SlotClaim(*where, slots) if slots > 1 else FileClaim(*where))
+        return made[-1]
+
+    yield claim
+    for one in made:
+        one.release()
+    until(lambda: not slot_watch._watches, "nobody waits for a slot any more")
+    until(lambda: not leaks(tmp_path), "no descriptor is left")
+
+
+def leaks(folder):
+    return [target for target in open_descriptors().values() if str(folder) in target]
+
+
+@pytest.fixture
+def peer(peers, tmp_path):
+    return lambda slots=N, order="default": peers.python(PEER, tmp_path, str(slots), order)
+
+
+@pytest.fixture
+def full(peer):
+    """Three processes with a slot each."""
+    holders = [peer() for _ in range(N)]
+    for holder in holders:
+        assert holder.ask("try") == "held"
+    return holders
+
+
+def wait_in_background(claim, path):
+    """Return when somebody sleeps for each of the slots."""
+    assert not claim.try_acquire()
+    claim.line_up()
+    waiting = Background(claim.block)
+    until_waited_for(path)
+    return waiting
+
+
+class TestExclusion:
+    def test_as_many_as_there_are_and_no_more(self, full, claims, peer):
+        claim = claims()
+        assert not claim.try_acquire()
+        assert peer().ask("try") == "busy"
+
+        assert full[1].ask("release") == "released"
+
+        assert claim.try_acquire()
+        assert peer().ask("try") == "busy"
+
+    @pytest.mark.parametrize("ending", ["release", "kill"])
+    @pytest.mark.parametrize("position", range(N))
+    def test_a_wait_ends_when_any_of_the_holders_does(self, full, claims, path, position, ending):
+        claim = claims()
+        waiting = wait_in_background(claim, path)
+
+        if ending == "kill":
+            full[position].kill()
+        else:
+            assert full[position].ask("release") == "released"
+
+        assert waiting.result()
+        for other in (*full[:position], *full[position + 1 :]):
+            assert other.ask("release") == "released"
+
+    def test_in_the_order_of_arrival(self, full, peer, path):
+        waiters = [peer() for _ in range(4)]
+        for number, waiter in enumerate(waiters):
+            waiter.tell("wait")
+            until_waited_for(path if number == 0 else path.parent / ".lockutils-queue")
+            # one more in line: the next one's ticket is behind
+            until(lambda: sleeps(waiter), "it waits")  # noqa: B023
+
+        for holder, waiter in zip([*full, waiters[0]], waiters, strict=True):
+            assert holder.ask("release") == "released"
+            assert waiter.hear() == "held"
+
+    def test_one_that_comes_late_does_not_pass_those_that_wait(self, full, claims, peer, path):
+        """It finds a slot, and gives it back: somebody is about to take it."""
+        waiter = peer()
+        waiter.tell("wait")
+        until_waited_for(path)
+        waiter.process.send_signal(19)  # SIGSTOP: it is to be late
+        until(lambda: is_stopped(waiter), "it is stopped")
+        full[0].kill()
+        claim = claims()
+
+        assert not claim.try_acquire()
+        assert claim.try_acquire(passing=True)
+        claim.release()
+        assert not claims(fair=True).try_acquire(passing=True)
+
+        waiter.process.send_signal(18)
+        assert waiter.hear() == "held"
+
+    def test_a_file_that_was_replaced(self, full, claims, path):
+        """Who holds on the old one is out of the game, as with any lock."""
+        claim = claims()
+        waiting = wait_in_background(claim, path)
+        path.unlink()
+        full[0].kill()
+
+        assert waiting.result()
+        assert path.exists()
+        for holder in full[1:]:
+            holder.kill()
+
+    def test_an_old_watch_does_not_hide_the_new_file(self, full, claims, path):
+        claim, other = claims(), claims()
+        waiting = wait_in_background(claim, path)
+        claim.stand_aside()
+        assert waiting.result() is False
+        path.unlink()
+        on_new = [claims() for _ in range(N)]
+        for one in on_new:
+            assert one.try_acquire()
+        waiting = wait_in_background(other, path)
+
+        on_new[1].release()
+
+        assert waiting.result()
+        for holder in full:
+            holder.kill()
+
+
+def sleeps(peer):
+    from lock_peers import sleeps_for_a_lock
+
+    return sleeps_for_a_lock(peer.process.pid)
+
+
+def is_stopped(peer):
+    """Whether all its threads are: each is stopped by itself, one after the other."""
+    states = [
+        (task / "stat").read_text().rpartition(")")[2].split()[0]
+        for task in pathlib.Path(f"/proc/{peer.process.pid}/task").iterdir()
+    ]
+    return set(states) == {"T"}
+
+
+class TestGivingUp:
+    def test_ends_at_once_and_leaves_a_helper_for_each_slot(self, full, claims, path):
+        before = len(helpers._running)
+        for _ in range(10):
+            claim = claims()
+            waiting = wait_in_background(claim, path)
+            claim.stand_aside()
+            assert waiting.result() is False
+            claim.release()
+
+        assert len(helpers._running) - before <= N
+        for holder in full:
+            assert holder.ask("release") == "released"
+
+    @pytest.mark.parametrize("there_are", [0, 1])
+    def test_without_a_helper_for_each(self, full, claims, there_are, monkeypatch):
+        asked, real = [], helpers.run
+
+        def run(errand):
+            asked.append(errand)
+            if len(asked) > there_are:
+                raise helpers.NoHelper
+            real(errand)
+
+        monkeypatch.setattr(helpers, "run", run)
+        claim = claims()
+        assert not claim.try_acquire()
+        claim.line_up()
+        waiting = Background(claim.block)
+        until(lambda: len(asked) > N, "it has looked more than once, and waits")
+
+        assert full[2].ask("release") == "released"
+
+        assert waiting.result()
+        for holder in full[:2]:
+            assert holder.ask("release") == "released"
+
+    def test_a_watch_that_ends_while_one_begins_to_listen(self, monkeypatch):
+        """It may have rung all those it knew of, and not have been taken out of the list yet."""
+        watch = slot_watch._Watch((b"nowhere", 0, 0))
+        watch._started = watch.over = True
+        monkeypatch.setitem(slot_watch._watches, (b"nowhere", 0, 0), watch)
+        bell = slot_watch.Bell()
+
+        assert Background(bell.wait_for_slot, b"nowhere", 0, 1, lambda: False).result() is None
+
+
+class TestMismatch:
+    @pytest.mark.parametrize("slots", [2, 5])
+    def test_with_another_number(self, full, claims, peer, slots):
+        assert peer(slots).ask("try") == f"{slots} {N}"
+        assert peer(slots).ask("wait") == f"{slots} {N}"
+        with pytest.raises(SlotsMismatchError) as caught:
+            claims(slots).try_acquire()
+        assert (caught.value.slots, caught.value.slots_in_use) == (slots, N)
+
+        for holder in full:
+            assert holder.ask("release") == "released"
+        assert claims(slots).try_acquire()
+
+    @pytest.mark.parametrize("kind", [FileClaim, SharedClaim])
+    def test_of_one_without_slots(self, full, tmp_path, kind):
+        claim = kind("key", Directory(os.fsencode(tmp_path)), False)
+        assert not claim.try_acquire()
+        with pytest.raises(SlotsMismatchError):
+            claim.check_use()
+        with pytest.raises(SlotsMismatchError):
+            claim.line_up()
+        claim.release()
+        assert full[0].ask("release") == "released"
+
+    def test_with_an_exclusive_holder_that_stays(self, claims, peer):
+        exclusive = claims(1)
+        assert exclusive.try_acquire()
+        elsewhere = peer()
+        assert elsewhere.ask("try") == "busy"
+        assert elsewhere.ask("wait") == f"{N} 1"
+        exclusive.release()
+        assert elsewhere.ask("wait") == "held"
+
+    def test_an_exclusive_holder_of_an_instant_is_waited_for(self, claims, path):
+        """The sweeper, say, or one who has given up: neither has another idea of the slots."""
+        exclusive, claim = claims(1), claims()
+        assert exclusive.try_acquire()
+        assert not claim.try_acquire()
+        claim.line_up()
+        looks, place = [], claim._place
+        real = type(place).use
+
+        def use(self):
+            found = real(self)
+            looks.append(found)
+            if len(looks) == 3:
+                exclusive.release()
+            return found
+
+        type(place).use = use
+        try:
+            assert Background(claim.block).result()
+        finally:
+            type(place).use = real
+        assert looks[:3] == [(fcntl.F_WRLCK, 1)] * 3
+
+
+class TestForeignTools:
+    @pytest.mark.parametrize("kind", ["flock", "lockf"])
+    def test_exclude_and_are_excluded(self, claims, path, kind):
+        lock = getattr(fcntl, kind)
+        claim, other = claims(), claims()
+        pid = os.fork() if kind == "lockf" else 0  # lockf is of the process: have another one
+        if kind == "lockf" and pid == 0:
+            os._exit(foreign_child(lock, path))
+        if pid:
+            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        assert claim.try_acquire()
+        with open(path, "rb+") as file:
+            if kind == "flock":
+                with pytest.raises(BlockingIOError):
+                    lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                claim.release()
+                lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                assert not other.try_acquire()
+        if kind == "lockf":
+            assert excluded_elsewhere(lock, path)
+
+    @pytest.mark.parametrize("kind", ["flock", "lockf"])
+    def test_are_waited_for(self, claims, peers, path, kind):
+        tool = peers.python(
+            "import fcntl, sys\n"
+            "file = open(sys.argv[1], 'ab+')\n"
+            "getattr(fcntl, sys.argv[2])(file, fcntl.LOCK_EX)\n"
+            "print('held', flush=True)\n"
+            "sys.stdin.readline()\n",
+            path,
+            kind,
+        )
+        assert tool.hear() == "held"
+        claim = claims()
+        waiting = wait_in_background(claim, path)
+
+        tool.end()
+
+        assert waiting.result()
+
+
+def foreign_child(lock, path):
+    with open(path, "ab+") as file:
+        lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return 0
+
+
+def excluded_elsewhere(lock, path):
+    pid = os.fork()
+    if pid == 0:
+        try:
+            foreign_child(lock, path)
+        except OSError:
+            os._exit(0)
+        os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+class TestUnusableFiles:
+    def test_one_that_can_only_be_read(self, claims, path, only_to_read):
+        path.touch()
+        only_to_read()
+        with pytest.raises(LockPathError, match="cannot be written to"):
+            claims().try_acquire()
+
+    def test_a_fork_while_somebody_waits(self, full, claims, path):
+        """The child has none of the watches; the parent's go on."""
+        claim = claims()
+        waiting = wait_in_background(claim, path)
+        pid = os.fork()
+        if pid == 0:
+            os._exit(1 if slot_watch._watches or leaks(path.parent) else 0)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+        full[0].kill()
+
+        assert waiting.result()
+        for holder in full[1:]:
+            assert holder.ask("release") == "released"
+
+
+def test_many_slots(claims):
+    taken = [claims(300) for _ in range(300)]
+    start = time.process_time()
+    for claim in taken:
+        assert claim.try_acquire()
+    assert not claims(300).try_acquire()
+    assert time.process_time() - start < 30  # 300 times 300 system calls at most
