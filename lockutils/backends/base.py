@@ -1,89 +1,132 @@
-"""The contract between lockutils and what excludes others outside of this process."""
+"""The contract between a handle and what excludes others outside of this process.
+
+A backend is a lock directory, or an engine that several hosts share.  A request is one contender
+for one lock there, from its first try to its release.  The handle calls it in this order::
+
+    backend.request()  ->  try_now()  ->  enqueue()  ->  block() or start()  ->  cancel()
+
+Each step but the last may be left out, and ``cancel()`` may come after any of them.
+
+A process has one contender for each key at a time: the handle calls ``try_now``, ``block`` and
+``start`` only while its waiter is the first of this process (readers and slots: while no other
+waiter of this process is between its first try and its grant).  ``enqueue`` alone may be called
+earlier.
+"""
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Hashable
-    from typing import Any, Protocol
+    from collections.abc import Callable
+    from typing import Protocol
 
     from lockutils.errors import Holder
+    from lockutils.parking.deadline import Deadline
 
-    class Claim(Protocol):
+
+class Grant:
+    """What a holder has got.
+
+    :ivar token: the fencing token, which rises with every acquisition of the name; ``None``
+        where there is none
+    :ivar valid_until: when it counts as lost, on the boot-time clock; ``inf`` if never
+    """
+
+    __slots__ = ("token", "valid_until")
+
+    def __init__(self, token: int | None = None, valid_until: float = float("inf")) -> None:
+        self.token = token
+        self.valid_until = valid_until
+
+
+#: of a lock that is held until it is released, and has no token
+HELD = Grant()
+
+
+if TYPE_CHECKING:
+
+    class Request(Protocol):
         """One contender for one lock, from its first try to its release.
 
-        At most one thread at a time calls a claim, except for :meth:`stand_aside`.  The
-        caller has the in-process turn, so a claim meets no rival of its own process, other
-        than one that its user keeps apart on purpose.
+        Only the thread that made it calls it, except for :meth:`cancel`.  Signal handlers and
+        finalisers may interrupt any step and call :meth:`cancel`.
         """
 
-        #: equal for all claims that contend for the same thing
-        @property
-        def resource(self) -> Hashable: ...
+        #: set in one store when the lock is held, and not before all of it is; ``None`` again
+        #: after :meth:`cancel`
+        grant: Grant | None
+        #: why it will not be granted, if :meth:`start` was called and failed
+        error: BaseException | None
+        #: whether :meth:`block` works
+        blocks: bool
 
-        #: whether :meth:`block` works; else the claim is polled
-        @property
-        def can_block(self) -> bool: ...
+        def try_now(self, barging: bool = False) -> bool:
+            """Take the lock if that is possible without waiting.
 
-        def try_acquire(self, passing: bool = False) -> bool:
-            """Try once, without sleeping.  May be called from an event loop.
+            Called in event loops, too: it makes no network round trip and never sleeps.
 
-            :param passing: also where others wait, unless waiters are served in strict order
-            :return: whether the lock is held now; if not, no trace is left of the try
+            :param barging: also where others wait, unless waiters are served in strict order;
+                said by a caller that will not wait
+            :return: whether the lock is held now; if not, nobody can see that it was tried
             :raises LockPathError: if the lock cannot be used; nothing is held then
+            :raises SlotsMismatchError: if it is held in another number of slots
             """
 
-        def others_go_first(self) -> bool:
-            """Whether another waiter is about to take the lock: nobody has it at the moment.
+        def enqueue(self) -> None:
+            """Stand in line, on arrival.  Does not sleep, and is never granted by this alone.
 
-            Then the caller steps back for an instant and tries again.  ``False`` where all
-            waiters are served in strict order: then he stands in line.
-            """
+            Called for a waiter in strict order while others of this process are before it.
 
-        def go_first(self) -> None:
-            """Called after stepping back in vain: whoever waits does not take the lock."""
-
-        def line_up(self) -> None:
-            """Be seen to wait, until the lock is held or released.  Does not sleep.
-
-            :raises LockPathError: if waiters are to be served in strict order and cannot be
+            :raises LockPathError: if there is no strict order to be had
             :raises SlotsMismatchError: if the lock is held in another number of slots
             """
 
-        def check_use(self) -> None:
-            """Called after a try that failed, instead of :meth:`line_up`, if nobody waits.
-
-            :raises SlotsMismatchError: if the lock is held in another number of slots
-            """
-
-        def block(self) -> bool:
+        def block(self, deadline: Deadline) -> bool:
             """Sleep in the calling native thread until the lock is held.
 
-            Not interruptible but by an exception from a signal handler; whoever sees one
-            calls :meth:`release`.
+            An exception from a signal handler goes through; :meth:`cancel` is still to be
+            called then.
 
-            :return: ``False`` if :meth:`stand_aside` was called, and the lock is not held
+            :return: whether the lock is held; ``False`` if the deadline passed, or the request
+                was cancelled
+            :raises LockPathError: if the lock cannot be used; nothing is held then
+            :raises SlotsMismatchError: if it is held in another number of slots
             """
 
-        def stand_aside(self) -> None:
-            """Called while another thread is in :meth:`block` and nobody wants the lock.
+        def start(self, changed: Callable[[], object]) -> bool:
+            """Have the lock waited for in the background; returns at once.
 
-            Lets go of whatever is held already, and leaves the line, so that nobody waits for
-            a waiter who gave up.  :meth:`block` may go on all the same.
+            :param changed: called once, from any thread, when :attr:`grant` or :attr:`error` is
+                set; not after :meth:`cancel`.  If it returns ``False`` the waiter can never run
+                again, and the request is cancelled
+            :return: ``False`` if nothing can wait in the background: then the caller tries from
+                time to time
             """
 
-        def take_over(self, other: Any) -> bool:
-            """Called after :meth:`stand_aside`: go on in place of ``other``, of the same
-            resource, with what that has from :meth:`line_up`.
+        def cancel(self) -> None:
+            """Release the lock, or withdraw.
 
-            :return: ``False`` if :meth:`block` is about to return, and it is too late
+            Afterwards nothing on behalf of this request holds or wants the lock.  Callable at
+            any time, any number of times, from any thread, signal handler or finaliser.  Never
+            waits for another holder.  In a forked child it touches nothing of the parent's.
             """
 
-        def release(self) -> None:
-            """Let go of the lock, or of whatever a try or an interrupted wait has left.
+        def hand_to_children(self) -> None:
+            """Let programs that this process starts from now on inherit the held lock.
 
-            Callable at any time after the claim was made, any number of times.
+            :raises RuntimeError: if it is not held, or cannot be inherited
             """
 
-        def holder(self) -> Holder | None:
+    class Backend(Protocol):
+        """Where locks are shared with other processes: one for each directory or URL."""
+
+        #: whether a lock can have more than one holder: readers, slots
+        shares: bool
+
+        def request(
+            self, key: str, *, shared: bool = False, slots: int = 1, fair: bool = False
+        ) -> Request:
+            """Return a new contender for the lock ``key``, which holds nothing yet."""
+
+        def holder(self, key: str) -> Holder | None:
             """Return who holds the lock at the moment, where that can be told."""
