@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from lockutils.errors import printable
@@ -19,10 +20,12 @@ NOT_FOUND = 127
 def say(line: str) -> None:
     """Write a line to stderr, if there is one that takes it."""
     stderr = sys.stderr
-    if stderr is None:  # it was closed when we were started
+    if stderr is None:  # it was closed when we were started, and 2 may be a lock file by now
         return
+    text = f"lockutils: {printable(line)}\n"
     try:
-        stderr.write(f"lockutils: {printable(line)}\n")
-        stderr.flush()
+        # Not by a buffer: that keeps what it cannot write, and fails when the interpreter ends,
+        # whose status is then 120, and not that of the command.
+        os.write(stderr.fileno(), text.encode(stderr.encoding, "backslashreplace"))
     except OSError:
         pass  # nobody is listening, and the command must run all the same
