@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 
 if os.name == "posix":
-    from lockutils.backends.file.request import FileClaim
-    from lockutils.backends.file.shared import SharedClaim
-    from lockutils.backends.file.slots import SlotClaim
+    from lockutils.backends.file.request import FileRequest, SharedRequest
+    from lockutils.backends.file.slots import SlotRequest
+    from lockutils.backends.file.syscalls import MARK
 
     SHARES = True
 else:
-    from lockutils.backends.windows import PortableClaim as FileClaim  # type: ignore[assignment]
+    from lockutils.backends.windows import PortableRequest as FileRequest  # type: ignore[assignment]
 
     #: whether a lock file can have more than one holder; if not, nobody makes these
     SHARES = False
-    SharedClaim = SlotClaim = FileClaim  # type: ignore[misc, assignment]
+    SharedRequest = SlotRequest = FileRequest  # type: ignore[misc, assignment]
+    #: the mode of the files of a default directory, which says nothing here
+    MARK = 0o600
 
-__all__ = ["SHARES", "FileClaim", "SharedClaim", "SlotClaim"]
+__all__ = ["MARK", "SHARES", "FileRequest", "SharedRequest", "SlotRequest"]

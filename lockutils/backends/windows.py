@@ -7,28 +7,32 @@ import os
 
 from filelock import FileLock, Timeout
 
+from lockutils.backends.base import HELD
 from lockutils.errors import LockPathError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lockutils.backends.base import Grant
     from lockutils.backends.file.directory import Directory
-    from lockutils.errors import Holder
+    from lockutils.parking.deadline import Deadline
 
 
-class PortableClaim:
-    """One contender for one lock file.  See :class:`lockutils.backends.base.Claim`."""
+class PortableRequest:
+    """One contender for one lock file.  See :class:`lockutils.backends.base.Request`."""
 
-    __slots__ = ("_directory", "_fair", "_lock", "resource")
-
-    can_block = False
+    __slots__ = ("_directory", "_fair", "_lock", "_path", "error", "grant")
 
     def __init__(self, key: str, directory: Directory, fair: bool = False) -> None:
         self._directory = directory
         self._fair = fair
-        self.resource = os.fsdecode(directory.file_of(key))
-        self._lock = FileLock(self.resource, timeout=0, thread_local=False)
+        self._path = os.fsdecode(directory.file_of(key))
+        self._lock = FileLock(self._path, timeout=0, thread_local=False)
+        self.grant: Grant | None = None
+        self.error: BaseException | None = None
 
-    def try_acquire(self, passing: bool = False) -> bool:
+    def try_now(self, barging: bool = False) -> bool:
         try:
             self._directory.make()
             self._lock.acquire()
@@ -37,35 +41,24 @@ class PortableClaim:
         except LockPathError:
             raise
         except OSError as error:
-            raise LockPathError(error.errno, error.strerror, self.resource) from error
+            raise LockPathError(error.errno, error.strerror, self._path) from error
+        self.grant = HELD
         return True
 
-    def others_go_first(self) -> bool:
-        return False
-
-    def go_first(self) -> None:
-        """Nobody can be seen to wait here."""
-
-    def line_up(self) -> None:
+    def enqueue(self) -> None:
         if self._fair:
             problem = "No order of waiting processes on this platform"
-            raise LockPathError(errno.ENOTSUP, problem, self.resource)
+            raise LockPathError(errno.ENOTSUP, problem, self._path)
 
-    def check_use(self) -> None:
-        """There are no slots here."""
+    def block(self, deadline: Deadline) -> bool | None:
+        return None
 
-    def block(self) -> bool:
-        raise NotImplementedError("a portable claim is polled")
+    def start(self, changed: Callable[[], object]) -> bool:
+        return False
 
-    def stand_aside(self) -> None:
-        """Nothing is held between two tries."""
-
-    def take_over(self, other: PortableClaim) -> bool:
-        """Nothing is held between two tries."""
-        return True
-
-    def release(self) -> None:
+    def cancel(self) -> None:
+        self.grant = None
         self._lock.release()
 
-    def holder(self) -> Holder | None:
-        return None
+    def hand_to_children(self) -> None:
+        raise RuntimeError("a lock file cannot be inherited on this platform")

@@ -6,8 +6,6 @@ import os
 import sys
 from time import monotonic
 
-from lockutils.backends import FileClaim
-from lockutils.backends.file.waiting import Wait
 from lockutils.errors import (
     AcquireLockFailedException,
     DeadlockError,
@@ -20,6 +18,7 @@ from lockutils.observe import log
 from lockutils.parking import blocking_parker, task_checkpoint, task_parker
 from lockutils.parking.base import run
 from lockutils.parking.deadline import Deadline, limit_of
+from lockutils.parking.on_thread import ThreadParker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import TypeAlias
 
-    from lockutils.backends.base import Claim
+    from lockutils.backends.base import Request as Claim
     from lockutils.backends.file.directory import Directory
     from lockutils.local.waiters import TurnQueue
     from lockutils.parking.base import Parker
@@ -169,10 +168,9 @@ class Lock:
         :raises RuntimeError: if this handle does not hold an external lock
         """
         turn = self._turn
-        claim = None if turn is None else turn.wait.claim if turn.wait else turn.claim
-        if not isinstance(claim, FileClaim):
+        if turn is None or turn.claim is None:
             raise RuntimeError(f"the lock {self.name!r} is not held by a lock file")
-        claim.hand_to_children()
+        turn.claim.hand_to_children()
 
     # --- the steps
 
@@ -243,10 +241,10 @@ class Lock:
         if claim is None:
             claim = turn.claim = self._new_claim(directory)
         # who does not wait would have no turn in which to be fair to others
-        return claim.try_acquire(limit == 0)
+        return claim.try_now(limit == 0)
 
     def _new_claim(self, directory: Directory) -> Claim:
-        return FileClaim(self._key, directory, self._fair)
+        return directory.request(self._key, fair=self._fair)
 
     async def _wait(self, turn: Turn, limit: float | None, *, by_task: bool) -> bool:
         """Go on where :meth:`_try` had to stop; ``False`` when the time is up."""
@@ -255,8 +253,6 @@ class Lock:
         if first.slots != turn.slots:
             raise SlotsMismatchError(self.name, turn.slots, first.slots)
         if limit == 0:
-            if turn.claim is not None:
-                turn.claim.check_use()
             return False
         start = monotonic()
         waiter: Parker = task_parker() if by_task else blocking_parker()
@@ -271,14 +267,13 @@ class Lock:
         if self._fair and directory is not None:
             # on arrival, and not only when the turn comes: others may arrive in between
             turn.claim = turn.claim or self._new_claim(directory)
-            turn.claim.line_up()
+            turn.claim.enqueue()
         if not await queue.wait_for(turn, waiter, deadline):
             return False
         if directory is not None and (tried or not self._try(turn, limit)):
             claim = turn.claim
             assert claim is not None
-            turn.wait = Wait(claim, waiter)
-            if not await turn.wait.until_held(deadline):
+            if not await _outside(claim, waiter, deadline):
                 return False
         turn.waited = monotonic() - start
         return True
@@ -290,7 +285,7 @@ class Lock:
 
     def _holder(self) -> Holder | None:
         if self._directory is not None:
-            holder = FileClaim(self._key, self._directory).holder()
+            holder = self._directory.holder(self._key)
             if holder is not None:
                 return holder
         try:
@@ -298,6 +293,30 @@ class Lock:
         except IndexError:
             return None
         return Holder(os.getpid(), f"thread {_thread_name(thread)}")
+
+
+async def _outside(request, waiter, deadline):
+    if isinstance(waiter, ThreadParker):
+        held = request.block(deadline)
+        if held is not None:
+            return held
+    if not request.start(waiter.wake):
+        pause = 0.001
+        while True:
+            left = deadline.left()
+            step = pause if left is None else min(pause, left)
+            await waiter.park(Deadline(step, waiter.clock))
+            if request.try_now(False):
+                return True
+            if left is not None and left <= step:
+                return False
+            pause = min(2 * pause, 0.064)
+    while request.grant is None:
+        if request.error is not None:
+            raise request.error
+        if not await waiter.park(deadline) and request.grant is None:
+            return False
+    return True
 
 
 def _thread_name(ident: int) -> str:

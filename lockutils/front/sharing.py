@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from lockutils.backends import SHARES, SharedClaim, SlotClaim
 from lockutils.front.handle import Lock
 from lockutils.local.shared_waiters import JointTurn, take_level
 from lockutils.local.waiters import Turn, take_turn
@@ -12,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from lockutils.backends.base import Claim
+    from lockutils.backends.base import Request as Claim
     from lockutils.backends.file.directory import Directory
     from lockutils.front.handle import Taking
     from lockutils.local.waiters import TurnQueue
@@ -65,7 +64,7 @@ class SharingLock(Lock):
         fair: bool,
         mode: Mode,
     ) -> None:
-        if directory is not None and not SHARES and (mode.shared or mode.slots > 1):
+        if directory is not None and not directory.shares and (mode.shared or mode.slots > 1):
             raise ValueError("shared and slots need fcntl for external locks, which is not here")
         super().__init__(name, key, queue, directory, limit, do_log, fair)
         self._mode = mode
@@ -181,11 +180,7 @@ class _Hold(Lock):
 
     def _new_claim(self, directory: Directory) -> Claim:
         mode = self._mode
-        if mode.shared:
-            return SharedClaim(self._key, directory, self._fair)
-        if mode.slots > 1:
-            return SlotClaim(self._key, directory, self._fair, mode.slots)
-        return super()._new_claim(directory)
+        return directory.request(self._key, shared=mode.shared, slots=mode.slots, fair=self._fair)
 
     def _try(self, turn: Turn, limit: float | None) -> bool:
         if not turn.is_next(self._queue):

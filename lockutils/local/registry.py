@@ -130,6 +130,10 @@ class Registry(_Base["LockT"]):
             if lock is not None:
                 yield key, lock
 
+    def clear(self) -> None:
+        """Forget all locks: their users keep them, and the next ones get others."""
+        self._references.clear()
+
     def __len__(self) -> int:
         """The number of keys that somebody holds, waits for or has a lock of."""
         return sum(reference() is not None for reference in list(self._references.values()))

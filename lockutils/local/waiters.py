@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Generator, Hashable
 
-    from lockutils.backends.base import Claim
-    from lockutils.backends.file.waiting import Wait
+    from lockutils.backends.base import Request as Claim
     from lockutils.local.caller import Thread
     from lockutils.parking.base import Parker
     from lockutils.parking.deadline import Deadline
@@ -52,7 +51,7 @@ class Turn:
         #: what whoever has this turn has, or contends for, outside of the process
         self.claim: Claim | None = None
         #: what has taken over the claim, if it had to be waited for
-        self.wait: Wait | None = None
+        self.wait: object = None
         #: seconds; for the log
         self.waited = self.since = 0.0
         try:
@@ -112,10 +111,8 @@ def take_turn(queue: TurnQueue, turn: Turn) -> Generator[None, None, None]:
 
 def give_up(queue: TurnQueue, turn: Turn) -> None:
     try:
-        if turn.wait is not None:
-            turn.wait.release()
-        elif turn.claim is not None:
-            turn.claim.release()
+        if turn.claim is not None:
+            turn.claim.cancel()
     finally:
         try:
             queue.remove(turn)

@@ -11,7 +11,6 @@ import logging
 import os
 from functools import partial
 
-from lockutils.backends import FileClaim
 from lockutils.backends.file.naming import key_of
 from lockutils.errors import printable
 from lockutils.front.lock import lock
@@ -83,12 +82,12 @@ def remove_external_lock_file(
     directory = lock_directory(lock_path)
     key = key_of(name, lock_file_prefix)
     with lock(name, lock_file_prefix, do_log=False, semaphores=semaphores):
-        claim = FileClaim(key, directory)
-        path = claim.resource
+        request = directory.request(key)
+        path = directory.file_of(key)
         try:
             if not os.path.lexists(path):
                 return  # an attempt to lock it would create it
-            if not claim.try_acquire(passing=True):
+            if not request.try_now(barging=True):
                 raise BlockingIOError(errno.EAGAIN, "It is locked")
             os.remove(path)
         except FileNotFoundError:
@@ -99,7 +98,7 @@ def remove_external_lock_file(
                 {"file": printable(os.fsdecode(path)), "error": error.strerror},
             )
         finally:
-            claim.release()
+            request.cancel()
 
 
 def remove_external_lock_file_with_prefix(lock_file_prefix: str) -> Callable[..., None]:

@@ -8,6 +8,7 @@ threads loses wake-ups, a green "thread" blocked in a system call stops its hub.
 from __future__ import annotations
 
 import _thread
+import os
 import sys
 from _queue import Empty, SimpleQueue  # neither library replaces it, only queue.SimpleQueue
 from types import BuiltinFunctionType
@@ -19,17 +20,21 @@ else:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 __all__ = [
     "Empty",
     "SimpleQueue",
+    "Thread",
     "allocate_lock",
     "get_ident",
+    "get_native_id",
     "local",
     "read",
     "sleep",
     "start_new_thread",
+    "start_thread",
     "write",
 ]
 
@@ -55,6 +60,7 @@ def _is_real(found: Any) -> bool:
 
 allocate_lock = _original("allocate_lock")
 get_ident = _original("get_ident")
+get_native_id = _original("get_native_id")
 local = _original("_local")
 start_new_thread = _original("start_new_thread")
 
@@ -67,3 +73,46 @@ def sleep(seconds: float) -> None:
     never_released = allocate_lock()
     never_released.acquire()
     never_released.acquire(True, seconds)
+
+
+class Thread:
+    """A native thread that can be joined, which :func:`start_thread` started."""
+
+    __slots__ = ("_begun", "_ended", "_native_id")
+
+    def __init__(self) -> None:
+        self._begun = allocate_lock()
+        self._begun.acquire()
+        self._ended: Any = None
+        self._native_id = 0
+
+    def run(self, function: Callable[[], None]) -> None:
+        # Released when the state of the thread is gone, of which none may be left when a
+        # subinterpreter ends.
+        self._ended = _thread._set_sentinel()  # type: ignore[attr-defined]
+        self._native_id = get_native_id()
+        self._begun.release()
+        function()
+
+    def join(self) -> None:
+        """Wait until the thread has ended."""
+        self._begun.acquire()
+        self._begun.release()
+        self._ended.acquire()
+        self._ended.release()
+        for _ in range(100):  # os.fork() counts the threads that the system has
+            if not os.path.exists(f"/proc/self/task/{self._native_id}"):
+                break
+            sleep(0.0001)
+
+
+def start_thread(function: Callable[[], None]) -> Any:
+    """Start a native thread, and return what :meth:`Thread.join` is a method of.
+
+    :raises RuntimeError: if there is none to be had
+    """
+    if hasattr(_thread, "start_joinable_thread"):  # Python 3.13
+        return _original("start_joinable_thread")(function, daemon=True)
+    thread = Thread()
+    start_new_thread(thread.run, (function,))
+    return thread

@@ -8,17 +8,54 @@ from __future__ import annotations
 
 import os
 
-#: open descriptors of all claims and queues of this process
-opened: set[int] = set()
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Owner(Protocol):
+        """What has a descriptor, or is about to open one."""
+
+        #: the descriptor, if it is open
+        fd_box: list[int]
+
+        #: of the file
+        @property
+        def path(self) -> bytes: ...
+
+
+#: from before they open their descriptor until after they have closed it
+owners: set[Owner] = set()
 
 
 def _after_fork_in_child() -> None:
-    for descriptor in opened:
+    paths = set()
+    for owner in owners:
+        fd_box = owner.fd_box
+        if fd_box:
+            _close(fd_box.pop())
+        else:
+            # Another thread was between the system call and Python's note of it.
+            paths.add(os.fsencode(owner.path))
+    owners.clear()
+    if paths:
+        _close_files(paths)
+
+
+def _close_files(paths: set[bytes]) -> None:
+    for name in os.listdir(b"/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():
         try:
-            os.close(descriptor)
+            target = os.readlink(b"/proc/self/fd/" + name)
         except OSError:
-            pass  # somebody closed it behind our back
-    opened.clear()
+            continue  # the directory itself, which was listed
+        if target.removesuffix(b" (deleted)") in paths:
+            _close(int(name))
+
+
+def _close(descriptor: int) -> None:
+    try:
+        os.close(descriptor)
+    except OSError:
+        pass  # somebody closed it behind our back
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -6,30 +6,40 @@ import errno
 import os
 import stat
 
+from lockutils.backends import MARK, SHARES, FileRequest, SharedRequest, SlotRequest
 from lockutils.backends.file.naming import file_name_of
+from lockutils.backends.file.permissions import is_open_to_others
+from lockutils.backends.file.status import holder_of
 from lockutils.errors import LockPathError, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-    from lockutils.backends.file.queue import Place
+    from lockutils.backends.base import Request
+    from lockutils.backends.file.queue import QueueRange
+    from lockutils.errors import Holder
 
 
 class Directory:
     """A directory that the user named: used as it is, created where it is missing."""
 
-    __slots__ = ("owner", "path", "places")
+    __slots__ = ("owner", "path", "ranges")
 
     #: whether files that nobody uses may be removed from it
     swept = False
+    #: of the files that are made in it, less the umask
+    file_mode = 0o666
+    #: whether a lock can have more than one holder
+    shares = SHARES
 
     def __init__(self, path: bytes) -> None:
         self.path = path
-        #: the user whose files are taken without a look at the directory; ``None`` for anybody's
+        #: the user whose marked files are taken without a look at the directory; ``None`` if
+        #: anybody's are
         self.owner: int | None = None
-        #: what the driver knows of lock files, by key; a cache
-        self.places: dict[str, Place] = {}
+        #: what is known of lock files, by key; a cache
+        self.ranges: dict[str, QueueRange] = {}
 
     def __str__(self) -> str:
         return printable(os.fsdecode(self.path))
@@ -40,6 +50,20 @@ class Directory:
         :raises LockPathError: if the directory is needed to know it, and cannot be made
         """
         return self.path + b"/" + file_name_of(key, self.longest_name)
+
+    def request(
+        self, key: str, *, shared: bool = False, slots: int = 1, fair: bool = False
+    ) -> Request:
+        """Return a new contender for the lock ``key``, which holds nothing yet."""
+        if shared:
+            return SharedRequest(key, self, fair)
+        if slots > 1:
+            return SlotRequest(key, self, fair, slots)
+        return FileRequest(key, self, fair)
+
+    def holder(self, key: str) -> Holder | None:
+        """Return who holds the lock at the moment, where that can be told."""
+        return holder_of(self.file_of(key))
 
     def check(self) -> None:
         """Called before a lock file is looked for that may have to be created.
@@ -87,13 +111,14 @@ class DefaultDirectory(Directory):
     What is ours there stays ours, since the parent is sticky: nobody but root can move or remove
     it.  But a cleaner may do so, at any time, and somebody else be faster to make it again.  So
     it is checked each time a lock file is looked for that may have to be created; and one that
-    is there is taken for good only if it is ours.
+    is there is taken for good only if it is ours, and was made in such a directory.
 
     :param user: whose it is
     """
 
     __slots__ = ()
     swept = True
+    file_mode = MARK
 
     def __init__(self, path: bytes, user: int) -> None:
         super().__init__(path)
@@ -141,11 +166,6 @@ class DefaultDirectory(Directory):
 
     def _refuse(self, problem: str) -> NoReturn:
         raise LockPathError(errno.EPERM, problem, os.fsdecode(self.path))
-
-
-def is_open_to_others(status: os.stat_result) -> bool:
-    """Whether others than the owner may write there; on Windows the mode does not tell."""
-    return os.name != "nt" and bool(status.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
 
 
 def _mkdir(path: bytes, *, may_lack_parent: bool = False) -> bool:

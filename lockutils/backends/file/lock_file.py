@@ -6,23 +6,21 @@ import errno
 import os
 
 from lockutils.backends.file import lock_kinds, syscalls
-from lockutils.backends.file.descriptors import opened
-from lockutils.backends.file.queue import Place
+from lockutils.backends.file.descriptors import owners
+from lockutils.backends.file.queue import QueueRange
 from lockutils.backends.file.sweep import is_due, sweep
 from lockutils.errors import LockPathError
-from lockutils.parking.native import allocate_lock, sleep
+from lockutils.parking.native import sleep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lockutils.backends.file.directory import Directory
+    from lockutils.parking.sleeper import Sleeper
 
-#: how often a wait begins again at once because the file was replaced, and else after how long
+#: how often a try begins again because the file was replaced
+_ROUNDS = 20
+#: how often a wait begins again at once for that, and else after how long
 _QUICK_ROUNDS, _PAUSE = 100, 0.001
-
-#: between a thread that waits for a record lock and those who make it stand aside
-_guard = allocate_lock()
-#: changes in a forked child, to tell it the claims of its parent
-this_process = object()
 
 
 class LockFile:
@@ -31,63 +29,77 @@ class LockFile:
     Its methods raise :class:`OSError`.
     """
 
-    # what a claim that is not exclusive has otherwise
-    _way = syscalls.EXCLUSIVE
-    _record = syscalls.WHOLE
-
     # of most, so that those need not be given them
+    _flock_op = syscalls.EXCLUSIVE
+    _record = syscalls.WHOLE
     _kinds = lock_kinds.BOTH
     _sweeps = False
-    _unwanted = False
-    _waits_for_record = False
-    _process: object = None
+    _writable = True
 
     def __init__(self, key: str, directory: Directory) -> None:
         self._directory = directory
-        self._place = directory.places.get(key) or _place_of(key, directory)
+        self._range = directory.ranges.get(key) or _range_of(key, directory)
         #: the descriptor, if the file is open
-        self._cell: list[int] = []
+        self.fd_box: list[int] = []
+
+    @property
+    def path(self) -> bytes:
+        return self._range.path
 
     def _open(self) -> int:
         """Return the descriptor, opened if it is not yet."""
-        cell = self._cell
-        if cell:
-            return cell[0]
-        self._process = this_process
-        self._directory.check()
+        fd_box, directory = self.fd_box, self._directory
+        if fd_box:
+            return fd_box[0]
+        owners.add(self)
+        directory.check()
         try:
-            self._writable, is_new = syscalls.open_file(cell, self._place.path)
+            self._writable, is_new = syscalls.open_file(fd_box, self.path, directory.file_mode)
         except FileNotFoundError:
-            self._directory.make()
-            self._writable, is_new = syscalls.open_file(cell, self._place.path)
-        descriptor = cell[0]
-        opened.add(descriptor)
-        self._sweeps = is_new and self._directory.swept and is_due(descriptor)
-        self._kinds = lock_kinds.of_file(descriptor)
-        return descriptor
+            directory.make()
+            self._writable, is_new = syscalls.open_file(fd_box, self.path, directory.file_mode)
+        self._sweeps = is_new and directory.swept and is_due(fd_box[0])
+        self._kinds = lock_kinds.of_file(fd_box[0])
+        return fd_box[0]
 
-    def _try_both(self, descriptor: int) -> bool:
+    def _try_step_by_step(self) -> bool:
+        try:
+            # Who replaces the file each time before we have locked it is as good as a holder.
+            for _ in range(_ROUNDS):
+                if not self._try_both(self._open()):
+                    break
+                if self._is_current():
+                    return True
+                self._let_go()
+        except OSError as error:
+            self._let_go()
+            raise unusable(error, self.path) from error
+        self._let_go()
+        return False
+
+    def _try_both(self, fd: int) -> bool:
         """Take both locks or none, as far as the file system has them."""
         kinds = self._checked_kinds()
         try:
-            if kinds.flock and not syscalls.flock_try(descriptor, self._way):
+            if kinds.flock and not syscalls.flock_try(fd, self._flock_op):
                 return False
-            if not kinds.record or syscalls.span_try(descriptor, self._record_for_mode()):
+            if not kinds.record or syscalls.span_try(fd, self._record_for_mode()):
                 return True
         except OSError as error:
             if not syscalls.unsupported(error) or not self._learn_kinds():
                 raise
-            return self._try_both(descriptor)
+            return self._try_both(fd)
         if kinds.flock:
-            syscalls.flock_unlock(descriptor)
+            syscalls.flock_unlock(fd)
             # Was it our own flock that we ran into?
             if self._learn_kinds():
-                return self._try_both(descriptor)
+                return self._try_both(fd)
         return False
 
-    def _checked_kinds(self) -> lock_kinds.Families:
-        if not (self._kinds.flock or self._writable):
-            # a read lock alone would let in every other reader
+    def _checked_kinds(self) -> lock_kinds.LockKinds:
+        # To read, a descriptor that cannot write is as good as another.  To write, a read lock
+        # alone would let in every other reader.
+        if not (self._kinds.flock or self._writable or self._flock_op == syscalls.SHARED):
             raise OSError(errno.EACCES, "File cannot be written to, and has no flock")
         return self._kinds
 
@@ -101,8 +113,8 @@ class LockFile:
     def _learn_kinds(self) -> bool:
         """After a surprise: whether this file system has other kinds than we thought."""
         before = self._kinds
-        lock_kinds.find_out(self._cell[0], self._directory.path)
-        self._kinds = lock_kinds.of_file(self._cell[0])
+        lock_kinds.find_out(self.fd_box[0], self._directory.path)
+        self._kinds = lock_kinds.of_file(self.fd_box[0])
         return self._kinds is not before
 
     def _is_current(self) -> bool:
@@ -111,93 +123,68 @@ class LockFile:
         While we waited, somebody may have removed or replaced it: then the next one locks
         another file, and both of us would be in.  A symbolic link to the file is not the file,
         since nobody opens it by that.
+
+        :raises LockPathError: if no file of ours may be in that directory
         """
-        held = syscalls.fstat(self._cell[0])
+        held = syscalls.fstat(self.fd_box[0])
         try:
-            named = syscalls.lstat(self._place.path)
+            named = syscalls.lstat(self.path)
         except FileNotFoundError:
             return False
+        if self._range.owner is not None and held.st_mode != syscalls.MARKED:
+            self._directory.check()  # it may have been moved to where the directory was
         return named.st_ino == held.st_ino and named.st_dev == held.st_dev
 
     # --- waiting
 
-    def _wait_in_kernel(self) -> None:
-        descriptor = self._open()
-        if self._wait_at_once(descriptor):
-            return
+    def _sleep_on_file(self, sleeper: Sleeper) -> bool:
+        """Wait until the file is locked; ``False`` if the sleeper is called back."""
+        fd = self._open()
+        if self._kinds is lock_kinds.BOTH and self._writable:
+            held = syscalls.wait_at_once(sleeper, fd, self.path, self._flock_op, self._record)
+            if held is not None and (not held or self._range.owner is None):
+                return held
+            if held and self._is_current():
+                return True
         rounds = 0
-        while True:
-            if self._wait_for_both(self._open()):
+        while not sleeper.is_over():
+            if self._wait_for_both(sleeper, self._open()):
                 if self._is_current():
-                    return
+                    return True
                 self._let_go()
                 rounds += 1
                 if rounds > _QUICK_ROUNDS:  # somebody replaces it all the time
                     sleep(_PAUSE)
+        return False
 
-    def _wait_at_once(self, descriptor: int) -> bool:
-        """Wait, and do all that is left to do then in as few steps as possible.
-
-        :return: ``False`` if that is for the single steps
-        """
-        ordinary = self._kinds is lock_kinds.BOTH and self._writable
-        path = self._place.path
-        return ordinary and syscalls.wait_at_once(descriptor, path, self._way, self._record)
-
-    def _wait_for_both(self, descriptor: int) -> bool:
+    def _wait_for_both(self, sleeper: Sleeper, fd: int) -> bool:
         """Wait for one lock, then for the other; ``False`` if it is to be done again."""
         kinds = self._checked_kinds()
         try:
-            if kinds.flock:
-                syscalls.flock_wait(descriptor, self._way)
-            if not kinds.record or syscalls.span_try(descriptor, self._record_for_mode()):
+            if kinds.flock and not sleeper.flock(fd, self._flock_op):
+                return False
+            if not kinds.record or syscalls.span_try(fd, self._record_for_mode()):
                 return True
         except OSError as error:
             if not syscalls.unsupported(error) or not self._learn_kinds():
                 raise
             return False
         if kinds.flock and self._learn_kinds():
-            syscalls.flock_unlock(descriptor)
+            syscalls.flock_unlock(fd)
             return False
-        # A foreign tool has the record lock.  We wait for it with our flock in hand, until
-        # the waiter gives up: see stand_aside.
-        with _guard:
-            self._waits_for_record = True
-            if self._unwanted and kinds.flock:
-                syscalls.flock_unlock(descriptor)
-        try:
-            syscalls.span_wait(descriptor, self._record_for_mode())
-        finally:
-            with _guard:
-                self._waits_for_record = False
-        if kinds.flock and not syscalls.flock_try(descriptor, self._way):
-            syscalls.record_unlock(descriptor)
-            return False
-        return True
-
-    def _let_others_pass(self) -> None:
-        """Called while another thread waits in vain: keep nothing from others meanwhile."""
-        # Under the guard the waiting thread cannot get past its wait, so that the descriptor
-        # is the one it waits with and not another that was given its number since.
-        with _guard:
-            self._unwanted = True
-            if self._waits_for_record and self._kinds.flock:
-                try:
-                    syscalls.flock_unlock(self._cell[0])
-                except OSError:
-                    pass  # it goes with the descriptor
+        # A foreign tool has the record lock.  We wait for it with our flock in hand.
+        return sleeper.lock_span(fd, self._record_for_mode())
 
     # --- letting go
 
     def _let_go(self) -> None:
-        cell = self._cell
-        if cell:
-            # first, since the number may be another file's as soon as it is closed
-            opened.discard(cell[0])
-            syscalls.release(cell)
-            if self._sweeps:
-                self._sweeps = False
-                sweep(self._directory.path)
+        if self.fd_box:
+            syscalls.release(self.fd_box)
+        # after it is closed: the child of a fork in between looks for it
+        owners.discard(self)
+        if self._sweeps:
+            self._sweeps = False
+            sweep(self._directory.path)
 
 
 def unusable(error: OSError, path: bytes) -> LockPathError:
@@ -206,18 +193,9 @@ def unusable(error: OSError, path: bytes) -> LockPathError:
     return LockPathError(error.errno, error.strerror, os.fsdecode(path))
 
 
-def _place_of(key: str, directory: Directory) -> Place:
-    place = Place(directory.file_of(key), directory.owner)
-    places = directory.places
-    if len(places) >= 256:  # not a record of every name ever used
-        places.clear()
-    return places.setdefault(key, place)
-
-
-def _after_fork_in_child() -> None:
-    global _guard, this_process
-    _guard = allocate_lock()
-    this_process = object()
-
-
-os.register_at_fork(after_in_child=_after_fork_in_child)
+def _range_of(key: str, directory: Directory) -> QueueRange:
+    found = QueueRange(directory.file_of(key), directory.owner)
+    ranges = directory.ranges
+    if len(ranges) >= 256:  # not a record of every name ever used
+        ranges.clear()
+    return ranges.setdefault(key, found)

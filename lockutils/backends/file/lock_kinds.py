@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Families:
+class LockKinds:
     """The kinds of lock to take on a file system."""
 
     __slots__ = ("flock", "record")
@@ -29,13 +29,13 @@ class Families:
         self.record = record
 
 
-BOTH = Families(flock=True, record=True)
-_of_device: dict[int, Families] = {}
+BOTH = LockKinds(flock=True, record=True)
+_of_device: dict[int, LockKinds] = {}
 _probes = itertools.count()
 _TMPFILE: int | None = getattr(os, "O_TMPFILE", None)  # of Linux alone
 
 
-def of_file(fd: int) -> Families:
+def of_file(fd: int) -> LockKinds:
     """Return what is known of the file system of ``fd``; both kinds where nothing is."""
     if not _of_device:
         return BOTH
@@ -74,7 +74,7 @@ def find_out(fd: int, directory: bytes) -> None:
             syscalls.close(cell)  # a signal handler may have raised before it was done
             raise
     if flock is not None and record is not None and (flock or record):
-        _of_device[device] = Families(flock=flock, record=record)
+        _of_device[device] = LockKinds(flock=flock, record=record)
 
 
 def _open_probe(cell: list[int], directory: bytes, path: bytes) -> bool:

@@ -4,10 +4,9 @@ It is made when somebody has to wait there for the first time.  All that it says
 record locks of open file descriptions, on bytes that it does not have: what a process had in
 it goes with the process, at whatever instruction that is killed.
 
-Each lock file has a span of its own, by a digest of its name.  On the first byte whoever waits
-in the order of the kernel has a read lock: the mark that somebody waits.  The second half is
-for tickets, a byte each: see :mod:`lockutils.backends.file.tickets`.  With 40 bits for the digest
-two names may share a span; they would wait in one line, but still lock each their own file.
+Each lock file has a range of its own, by a digest of its name, for tickets: see
+:mod:`lockutils.backends.file.tickets`.  With 40 bits for the digest two names may share a
+range; they would wait in one line, but still lock each their own file.
 
 The queue only orders.  What excludes others is the lock file alone.
 """
@@ -20,8 +19,7 @@ from _blake2 import blake2b
 from time import monotonic
 
 from lockutils.backends.file import syscalls
-from lockutils.backends.file.tickets import TICKETS, Line
-from lockutils.local.registry import Registry
+from lockutils.backends.file.tickets import BYTES, TICKETS, local_tickets
 
 #: a leading dot: no lock is ever named like this
 QUEUE_NAME = b".lockutils-queue"
@@ -31,35 +29,17 @@ QUANTUM = 0.001
 #: holders of one of N slots have a read lock on this byte of the lock file plus N
 DECLARED = 2**62
 _DECLARATIONS = syscalls.span(syscalls.WRITE, DECLARED, 0)
-#: how long waiters who do not take a free lock are ignored: they are stopped, or out of luck
-_IGNORED = 1.0
 
 #: what it means that there is no queue file, or no record lock
 _NOBODY = (errno.ENOENT, errno.ENOTDIR, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 
 _DIGEST_BYTES = 5
-_SPAN = 2 * TICKETS
-
-#: of each lock file, as long as anybody has tickets for it or may take one
-_lines: Registry[Line] = Registry(Line)
 
 
-class Place:
+class QueueRange:
     """A lock file, and where to wait for it."""
 
-    __slots__ = (
-        "_any_mark",
-        "_any_ticket",
-        "_anybody",
-        "first_ticket",
-        "line",
-        "looks_at",
-        "mark",
-        "owner",
-        "path",
-        "queue",
-        "unmark",
-    )
+    __slots__ = ("_any_ticket", "first_byte", "owner", "path", "queue", "recheck_at")
 
     def __init__(self, path: bytes, owner: int | None = None) -> None:
         #: of the lock file
@@ -69,97 +49,64 @@ class Place:
         directory, _, name = path.rpartition(b"/")
         #: of the queue file
         self.queue = directory + b"/" + QUEUE_NAME
-        self.line = _lines.get(path)
-        start = int.from_bytes(blake2b(name, digest_size=_DIGEST_BYTES).digest(), "big") * _SPAN
-        #: what to lock to be seen to wait, and to unlock
-        self.mark = syscalls.span(syscalls.READ, start, 1)
-        self.unmark = syscalls.span(syscalls.UNLOCK, start, 1)
-        #: the byte of ticket 0
-        self.first_ticket = start + TICKETS
-        self._anybody = syscalls.span(syscalls.WRITE, start, _SPAN)
-        self._any_mark = syscalls.span(syscalls.WRITE, start, 1)
-        self._any_ticket = syscalls.span(syscalls.READ, self.first_ticket, TICKETS)
+        digest = blake2b(name, digest_size=_DIGEST_BYTES).digest()
+        #: of ticket 0
+        self.first_byte = int.from_bytes(digest, "big") * TICKETS * BYTES
+        self._any_ticket = syscalls.span(syscalls.READ, self.first_byte, TICKETS * BYTES)
         #: when this process has to look before it takes the lock, on the monotonic clock
-        self.looks_at = 0.0
+        self.recheck_at = 0.0
 
-    def may_pass(self) -> bool:
-        """Look whether nobody waits; if so, that is good for a while."""
+    def may_barge(self) -> bool:
+        """Look whether nobody waits; if so, that is good for a quantum."""
         if self.is_waited_for():
             return False
-        self.looks_at = monotonic() + QUANTUM
+        self.begin_quantum()
         return True
 
-    def was_served(self) -> None:
-        """This process has waited, and may now pass the others for a moment."""
-        self.looks_at = monotonic() + QUANTUM
+    def begin_quantum(self) -> None:
+        """Let this process take the lock without a look for a moment."""
+        self.recheck_at = monotonic() + QUANTUM
 
-    def ignore_waiters(self) -> None:
-        self.looks_at = monotonic() + _IGNORED
+    def is_waited_for(self, *, for_sure: bool = False) -> bool:
+        """Whether another process waits.
 
-    def is_waited_for(self) -> bool:
-        """Whether another process waits; a mark of this one counts, too, its tickets do not."""
-        return self._is_in_use(self._anybody)
-
-    def is_surely_waited_for(self) -> bool:
-        """As :meth:`is_waited_for`, for those who must not pass anybody.
-
-        :raises OSError: if that cannot be told
+        :param for_sure: whether it is an error if that cannot be told, and not ``False``
+        :raises OSError: if it cannot be told for sure
         """
-        return self._is_in_use(self._anybody, for_sure=True)
+        # The descriptor that has our own tickets does not see them.
+        tickets = local_tickets.find(self.path)
+        if tickets is not None and tickets.fd_box:
+            return syscalls.span_in_use(tickets.fd_box[0], self._any_ticket) is not None
+        return _look(self.queue, self._any_ticket, for_sure=for_sure) is not None
 
-    def is_marked(self) -> bool:
-        """Whether somebody waits in the order of the kernel."""
-        return self._is_in_use(self._any_mark)
+    def use(self) -> int | None:
+        """Return in how many slots the lock is held: 1 if it is held exclusively or shared.
 
-    def is_waited_for_in_order(self) -> bool:
-        """Whether another process has a ticket."""
-        return self._is_in_use(self._any_ticket)
-
-    def is_held(self) -> bool:
-        """Whether somebody has the record lock of the lock file."""
-        return _look(self.path, syscalls.WHOLE) is not None
-
-    def use(self) -> tuple[int | None, int | None]:
-        """Return how those have the lock file who hold it at the moment.
-
-        :return: the kind of their record lock, or ``None``; and how many may hold at a time
-            as they have it, or ``None`` if nobody holds or another tool does
+        :return: ``None`` if nobody holds it, or another tool does
         """
         found = _look(self.path, _DECLARATIONS)
         if found is None:
-            return None, None
-        start, _, kind, pid = found
+            return None
+        start, _, _, pid = found
         if start > DECLARED:
-            return kind, start - DECLARED
-        return kind, 1 if pid == -1 else None  # a lock of a process is another tool's
-
-    def _is_in_use(self, what: bytes, *, for_sure: bool = False) -> bool:
-        # The descriptor that has our tickets does not see them.  If it is being closed at this
-        # instant, none of them is left, and any descriptor will do.
-        cell = self.line.cell
-        if cell:
-            try:
-                return syscalls.span_in_use(cell[0], what) is not None
-            except (OSError, IndexError):
-                pass
-        return _look(self.queue, what, for_sure=for_sure) is not None
+            return start - DECLARED
+        return 1 if pid == -1 else None  # a lock of a process is another tool's
 
 
 def _look(path: bytes, what: bytes, *, for_sure: bool = False) -> tuple[int, int, int, int] | None:
-    """As :func:`syscalls.span_in_use`, of the file at ``path``.
+    """As :func:`syscalls.span_in_use`, of the file at ``path``; ``None`` also on an error.
 
-    :param for_sure: whether it is an error if that cannot be told, and not ``None``
+    :param for_sure: whether an error is raised that does not say that there is nobody
     """
-    cell: list[int] = []
+    fd_box: list[int] = []
     try:
-        syscalls.open_into(cell, path, os.O_RDONLY)
-        return syscalls.span_in_use(cell[0], what)
+        syscalls.open_into(fd_box, path, os.O_RDONLY)
+        return syscalls.span_in_use(fd_box[0], what)
     except OSError as error:
-        # there is no such file, so nobody was ever there; or no such lock
         if for_sure and error.errno not in _NOBODY:
             raise
         return None
     finally:
         # No call before the one that closes: a signal handler may raise at the end of any.
-        if cell:
-            syscalls.close_number(cell[0])
+        if fd_box:
+            syscalls.close_number(fd_box[0])

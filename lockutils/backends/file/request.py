@@ -1,4 +1,12 @@
-"""The file driver: one lock, one file, on one host."""
+"""A contender for a lock file: exclusive, or one of many readers.
+
+Whoever waits has a ticket, and the waiters of a file are in line by their tickets.  The first
+two in line sleep on the lock file; any other sleeps until the one two places ahead is served.
+So a stopped process at the head does not keep the lock from those behind it, and an unlock wakes
+two at most.  Behind or before a waiter in strict order it is the first alone: readers and slots
+are always in strict order among those that wait, since the kernel lets a reader pass a writer
+that waits for other readers.
+"""
 
 from __future__ import annotations
 
@@ -6,199 +14,258 @@ import os
 from posix import sched_yield
 from time import monotonic
 
-from lockutils.backends.file import lock_file, syscalls
-from lockutils.backends.file.descriptors import opened
+from lockutils.backends.base import HELD
+from lockutils.backends.file import syscalls
+from lockutils.backends.file.blocking_call import BlockingCall
+from lockutils.backends.file.descriptors import owners
 from lockutils.backends.file.lock_file import LockFile, unusable
-from lockutils.backends.file.post import Post
-from lockutils.backends.file.status import holder_of
+from lockutils.backends.file.tickets import QueueEntry
 from lockutils.errors import SlotsMismatchError
+from lockutils.parking import helpers
+from lockutils.parking.sleeper import Sleeper
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lockutils.backends.base import Grant
     from lockutils.backends.file.directory import Directory
-    from lockutils.errors import Holder
+    from lockutils.parking.deadline import Deadline
+
+#: how often the third in line looks whether the file is free, although two are before it: both
+#: may be stopped
+_LOOK = 1.0
 
 
-#: how often a try begins again because the file was replaced
-_ROUNDS = 20
+class FileRequest(LockFile):
+    """One contender for one lock file.  See :class:`lockutils.backends.base.Request`."""
 
-
-class FileClaim(LockFile):
-    """One contender for one lock file.  See :class:`lockutils.backends.base.Claim`."""
-
-    can_block = True
+    grant: Grant | None = None
+    error: BaseException | None = None
 
     _slots = 1
-    _post: Post | None = None
+    #: whether :func:`syscalls.lock_at_once` knows how to take it
+    _at_once = True
+    _entry: QueueEntry | None = None
+    _call: BlockingCall | None = None
+    _sleeper: Sleeper | None = None
 
     def __init__(self, key: str, directory: Directory, fair: bool = False) -> None:
         super().__init__(key, directory)
         self._fair = fair
-
-    @property
-    def resource(self) -> bytes:
-        return self._place.path
+        #: whether nobody passes it in line, and it passes nobody
+        self._strict = fair
 
     # --- without waiting
 
-    def try_acquire(self, passing: bool = False) -> bool:
-        place = self._place
-        if self._fair or self._post is not None:
-            if not self._is_next():
-                return False
-        elif monotonic() >= place.looks_at and not passing and not place.may_pass():
+    def try_now(self, barging: bool = False) -> bool:
+        place = self._range
+        if self._strict or self._entry is not None:
+            if not self._may_try(barging):
+                return self._fail(barging)
+        elif monotonic() >= place.recheck_at and not barging and not place.may_barge():
             return False
-        cell = self._cell
-        self._process = lock_file.this_process
-        held = syscalls.lock_at_once(cell, place.path, place.owner)
-        if held:
-            opened.add(cell[0])
-        elif held is not None or not self._try_step_by_step():
-            return False
-        if self._post is not None:
-            self._served()
+        held: bool | None = None
+        if self._at_once:
+            owners.add(self)
+            held = syscalls.lock_at_once(
+                self.fd_box, place.path, place.owner, self._flock_op, self._record
+            )
+        if held is None:
+            held = self._try_step_by_step()
+        elif not held:
+            owners.discard(self)
+        if not held:
+            return self._fail(barging)
+        if self._entry is not None:
+            self._served(self._entry)
+        self.grant = HELD
         return True
 
-    def _is_next(self) -> bool:
-        """Whether nobody who came before is still to be served."""
-        post = self._post
+    def _may_try(self, barging: bool) -> bool:
+        """Whether nobody is to be served before."""
+        entry = self._entry
         try:
-            return not self._place.is_surely_waited_for() if post is None else post.may_try()
+            if entry is not None and entry.is_taken:
+                return self._ticket_ahead(entry)[0] is None
+            if barging and not self._fair:
+                return True
+            return not self._range.is_waited_for(for_sure=self._fair)
         except OSError as error:
-            raise unusable(error, self._place.queue) from error
+            if not self._fair:
+                return True
+            raise unusable(error, self._range.queue) from error
 
-    def _try_step_by_step(self) -> bool:
-        try:
-            # Who replaces the file each time before we have locked it is as good as a holder.
-            for _ in range(_ROUNDS):
-                if not self._try_both(self._open()):
-                    self._let_go()
-                    return False
-                if self._is_current():
-                    return True
-                self._let_go()
-        except OSError as error:
-            self._let_go()
-            raise unusable(error, self._place.path) from error
+    def _fail(self, barging: bool) -> bool:
+        if barging:
+            self._check_slots()
         return False
+
+    def _check_slots(self) -> None:
+        """Raise if others hold the lock with another number of slots."""
+        slots = self._range.use()
+        if slots is not None and slots > 1 and slots != self._slots:
+            raise SlotsMismatchError(os.fsdecode(self.path), self._slots, slots)
 
     # --- waiting
 
-    def others_go_first(self) -> bool:
-        if self._fair or self._post is not None:
-            return False
-        place = self._place
-        return place.is_marked() and not place.is_waited_for_in_order() and not place.is_held()
-
-    def go_first(self) -> None:
-        self._place.ignore_waiters()
-
-    def line_up(self) -> None:
-        post = self._stand(in_order=self._fair)
-        if post is None:
+    def enqueue(self) -> None:
+        if self._entry is not None:
             return
-        kind = self._check_slots()
-        # A mark is not respected by readers who are in already when it is set, and in the
-        # kernel's order more of them would pass.  So it is looked for them after it is set;
-        # and they look for it after they are in.
-        if kind == syscalls.READ and post.ticket is None:
-            post.leave()
-            self._stand(in_order=True)
-
-    def _stand(self, *, in_order: bool) -> Post | None:
-        """Stand somewhere; ``None`` if this one stands there already."""
-        post = self._post
-        if post is None:
-            self._process = lock_file.this_process
-            post = self._post = Post(self._place, self._directory)
+        place = self._range
+        entry = self._entry = QueueEntry(
+            place.path, place.queue, place.first_byte, strict=self._strict
+        )
         try:
-            return post if post.line_up(in_order=in_order) else None
+            self._directory.check()  # in another user's queue it could stand without end
+            try:
+                entry.take()
+            except FileNotFoundError:
+                self._directory.make()
+                entry.take()
         except OSError as error:
+            entry.give_back()
             if self._fair:
-                raise unusable(error, self._place.queue) from error
-            return post  # the order is the kernel's, then
-
-    def check_use(self) -> None:
+                raise unusable(error, place.queue) from error
+            # the order is the kernel's, then
         self._check_slots()
 
-    def _check_slots(self) -> int | None:
-        """Raise if others use the lock with slots; return the kind of record lock they have."""
-        kind, slots = self._place.use()
-        if slots is not None and slots > 1 and slots != self._slots:
-            raise SlotsMismatchError(os.fsdecode(self._place.path), self._slots, slots)
-        return kind
-
-    def block(self) -> bool:
-        post = self._post
+    def block(self, deadline: Deadline) -> bool | None:
+        sleeper = Sleeper(deadline)
+        self._sleeper = sleeper
+        if not sleeper.begin() and deadline.left() is not None:
+            return None
         try:
-            while True:
-                ticket = None
-                if post is not None:
-                    ticket = post.ticket
-                    if ticket is not None and not self._wait_for_turn(post):
-                        return False
-                self._wait_in_kernel()
-                # This may be the place in the kernel's queue of one who gave up, and who wants
-                # the lock now may have come later than others: then it is not his turn.
-                now = None if post is None else post.ticket
-                if post is None or now is ticket or post.may_try():
-                    if self._steps_back():
-                        continue
-                    if post is None or post.ends_for(now):
-                        self._served()
-                        return True
-                self._let_go()
+            self.enqueue()
+            if not self.wait(sleeper):
+                return False
+        finally:
+            sleeper.end()
+        self.grant = HELD
+        return True
+
+    def start(self, changed: Callable[[], object]) -> bool:
+        self.enqueue()
+        call = self._call = BlockingCall(self, changed)
+        try:
+            helpers.run(call.run, call.cancel)
+        except helpers.NoHelper:
+            self._call = None
+            return False
+        return True
+
+    def wait(self, sleeper: Sleeper) -> bool:
+        """Sleep in the calling native thread until the lock is held.
+
+        :return: ``False`` if the sleeper was called back, or its time is up: then what the
+            request has is still to be let go
+        """
+        entry = self._entry
+        assert entry is not None
+        try:
+            while not sleeper.is_over():
+                number = entry.tickets.lowest()
+                if not self._wait_for_turn(entry, sleeper):
+                    continue
+                if not self.fd_box and not self._sleep_on_file(sleeper):
+                    continue
+                if self._strict and self._was_overtaken(entry, number):
+                    self._let_go()
+                    continue
+                self._served(entry)
+                return True
         except OSError as error:
             self._let_go()
-            raise unusable(error, self._place.path) from error
-
-    def _wait_for_turn(self, post: Post) -> bool:
-        try:
-            return post.wait()
-        except OSError as error:
-            raise unusable(error, self._place.queue) from error
-
-    def _steps_back(self) -> bool:
-        """Whether the lock that was waited for is given to others once more."""
+            raise unusable(error, self.path) from error
         return False
 
-    def _served(self) -> None:
+    def _wait_for_turn(self, entry: QueueEntry, sleeper: Sleeper) -> bool:
+        """Sleep until it is time to sleep on the lock file; ``False`` to look again.
+
+        If the file is open then, it is locked.
+        """
+        try:
+            ahead, at_most = self._ticket_ahead(entry) if entry.is_taken else (None, None)
+            if ahead is None:
+                return True
+            fd = entry.tickets.open(self._range.queue)
+            try:
+                if sleeper.lock_span(fd, entry.lock_of(ahead), at_most):
+                    return False
+            finally:
+                entry.unlock(ahead)
+        except OSError as error:
+            if not self._fair:
+                return True
+            raise unusable(error, self._range.queue) from error
+        return at_most is not None and not sleeper.is_over() and self._try_step_by_step()
+
+    def _ticket_ahead(self, entry: QueueEntry) -> tuple[int | None, float | None]:
+        """Return the ticket to sleep for, ``None`` to sleep on the lock file; and how long."""
+        ahead = entry.ahead(1 if self._strict else 3)
+        if not ahead:
+            return None, None
+        (first, is_strict), *others = ahead
+        if self._strict or is_strict:
+            return first, None
+        if not others:
+            return None, None
+        (second, is_strict), *more = others
+        return second, None if more or is_strict else _LOOK
+
+    def _was_overtaken(self, entry: QueueEntry, number: int | None) -> bool:
+        """Whether the number that it waited with is another's by now, and it is not its turn.
+
+        A waiter of this process that gave up may have taken it along.
+        """
+        return entry.tickets.lowest() != number and bool(entry.ahead(1))
+
+    def _served(self, entry: QueueEntry) -> None:
         """What a contender does that has waited, as soon as it has the lock."""
-        self._place.was_served()
-        if self._post is not None:
-            self._post.step_out()
-
-    def stand_aside(self) -> None:
-        if self._post is not None:
-            self._post.leave()
-        self._let_others_pass()
-
-    def take_over(self, other: FileClaim) -> bool:
-        self._unwanted = False
-        if self._post is not None and other._post is not None:
-            return self._post.take_over(other._post)
-        return True
+        self._range.begin_quantum()
+        entry.give_back(lowest=True)
 
     # --- letting go
 
-    def release(self) -> None:
-        if self._process is not lock_file.this_process:
-            # the parent's; our copies are closed already
-            self._cell, self._post = [], None
+    def cancel(self) -> None:
+        self.grant = None
+        if self._sleeper is not None:
+            self._sleeper.over = True  # by a signal handler, in the very thread that sleeps
+        call = self._call
+        if call is not None and not call.cancel():
             return
-        self._let_go()
-        post = self._post
-        if post is not None:
-            try:
-                # Whoever we have woken may have been given our own core, and we need it at once.
-                sched_yield()
-            finally:
-                # Here a process may lose its core for long, so that several signals come.
-                post.close()
+        self.withdraw()
+
+    def withdraw(self) -> None:
+        """Let go of all that the request has.  No other thread is in :meth:`wait`."""
+        try:
+            if self._sleeper is not None:
+                self._sleeper.end()
+            self._let_go()
+        finally:
+            entry = self._entry
+            if entry is not None:
+                try:
+                    # In strict order the waiter that we have woken is to run now, and may have
+                    # been given our own core.
+                    if self._strict:
+                        sched_yield()
+                finally:
+                    # Here a process may lose its core for long, so that several signals come.
+                    entry.give_back()
 
     def hand_to_children(self) -> None:
-        """Let the programs that this process starts inherit the lock, until it is released."""
-        os.set_inheritable(self._cell[0], True)
+        if self.grant is None:
+            raise RuntimeError("the lock is not held")
+        os.set_inheritable(self.fd_box[0], True)
 
-    def holder(self) -> Holder | None:
-        return holder_of(self._place.path)
+
+class SharedRequest(FileRequest):
+    """One reader of a lock file: any number hold it at once, and no writer meanwhile."""
+
+    _flock_op = syscalls.SHARED
+    _record = syscalls.WHOLE_SHARED
+
+    def __init__(self, key: str, directory: Directory, fair: bool = False) -> None:
+        super().__init__(key, directory, fair)
+        self._strict = True

@@ -2,43 +2,48 @@
 
 A holder has, all on one descriptor: the flock shared, which keeps exclusive holders out; a
 read lock on a byte that says how many slots there are, for all to agree; and a write lock on
-the byte of his slot.  With the descriptor all of it goes at once, at whatever instruction the
+the byte of its slot.  With the descriptor all of it goes at once, at whatever instruction the
 process is killed.
 
-Who waits has a ticket, and only the first in line looks for a slot.
+Whoever waits has a ticket, and the first in line alone looks for a slot.  The kernel wakes a
+waiter for one lock, but nobody can wait for any one of several.  So it sleeps until somebody
+closes the file, as every holder does in the end.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-from posix import sched_yield
 
 from lockutils.backends.file import syscalls
 from lockutils.backends.file.queue import DECLARED
-from lockutils.backends.file.shared import JointClaim
-from lockutils.backends.file.slot_watch import Bell
+from lockutils.backends.file.request import FileRequest
 from lockutils.errors import SlotsMismatchError
 from lockutils.parking.native import sleep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lockutils.backends.file.directory import Directory
+    from lockutils.parking.sleeper import Sleeper
 
-#: an exclusive holder who stays longer, in seconds, is no sweeper and no waiter who gave up
+#: an exclusive holder that stays longer, in seconds, is no sweeper and no waiter that gave up
 _MOMENT = 0.05
-#: how often to look again while one of those who wait for a slot only looks at it
-_YIELDS = 50
-#: seconds until then if that does not end: somebody is stopped in the middle of his look, or
-#: has a read lock on the slot and keeps it
-_REST = 0.02
+#: seconds between two looks in any case: a descriptor that another process has inherited is not
+#: closed when the holder releases
+_LOOK = 1.0
+#: seconds between two looks where nothing tells of a closing
+_PAUSE = 0.064
 
 
-class SlotClaim(JointClaim):
+class SlotRequest(FileRequest):
     """One contender for one slot of several."""
+
+    _flock_op = syscalls.SHARED
+    _at_once = False
 
     def __init__(self, key: str, directory: Directory, fair: bool, slots: int) -> None:
         super().__init__(key, directory, fair)
+        self._strict = True
         self._slots = slots
         self._declaration = syscalls.span(syscalls.READ, DECLARED + slots, 1)
         self._declared_by_others = syscalls.span(syscalls.WRITE, DECLARED + slots, 1)
@@ -46,119 +51,106 @@ class SlotClaim(JointClaim):
             syscalls.span(syscalls.WRITE, DECLARED, slots),
             syscalls.span(syscalls.WRITE, DECLARED + slots + 1, 0),
         )
-        #: rings when a slot may be free, or nobody wants it any more
-        self._bell = Bell()
-        #: whether the last try met a slot that was looked at all the time
-        self._was_watched = False
+        #: what can be read when the file was closed, while it is waited for
+        self._watch: list[int] = []
 
-    def block(self) -> bool:
-        try:
-            return super().block()
-        except _GivenUp:
-            return False
-
-    def stand_aside(self) -> None:
-        super().stand_aside()
-        self._bell.ring()
-
-    def _try_both(self, descriptor: int) -> bool:
+    def _try_both(self, fd: int) -> bool:
         flock = self._has_flock()
         try:
-            if flock and not syscalls.flock_try(descriptor, self._way):
+            if flock and not syscalls.flock_try(fd, self._flock_op):
                 return False
-            if self._take_slot(descriptor):
+            if self._take_slot(fd):
                 return True
-            alone = syscalls.span_in_use(descriptor, self._declared_by_others) is None
+            alone = syscalls.span_in_use(fd, self._declared_by_others) is None
         except OSError as error:
             if not syscalls.unsupported(error):
                 raise
             if not self._learn_kinds():
-                problem = "Slots need record locks, which are not to be had"
+                problem = "Slots need record locks, which this file system has not"
                 raise OSError(errno.EOPNOTSUPP, problem) from error
-            return self._try_both(descriptor)
-        syscalls.record_unlock(descriptor)
+            return self._try_both(fd)
+        syscalls.record_unlock(fd)
         if flock:
-            syscalls.flock_unlock(descriptor)
+            syscalls.flock_unlock(fd)
             # No slot for us, but nobody has one: was it our own flock that we ran into?
             if alone and self._learn_kinds():
-                return self._try_both(descriptor)
+                return self._try_both(fd)
         return False
 
     def _has_flock(self) -> bool:
         """Whether to take the flock, too: not where the two are one, since slots need the other."""
         return self._kinds.flock and self._kinds.record
 
-    def _take_slot(self, descriptor: int) -> bool:
+    def _take_slot(self, fd: int) -> bool:
         if not self._writable:
             raise OSError(errno.EACCES, "File cannot be written to, which slots need")
-        if not syscalls.span_try(descriptor, self._declaration):
+        if not syscalls.span_try(fd, self._declaration):
             return False
         for others in self._others:
-            found = syscalls.span_in_use(descriptor, others)
+            found = syscalls.span_in_use(fd, others)
             if found is not None and found[0] > DECLARED:
                 raise self._mismatch(found[0] - DECLARED)
-        self._was_watched = False
         # not all from the same one on: the first ones would be in use
         first = os.getpid() % self._slots
-        slots = [
-            syscalls.span(syscalls.WRITE, slot, 1)
-            for slot in (*range(first, self._slots), *range(first))
-        ]
-        for _ in range(_YIELDS):
-            for slot in slots:
-                if syscalls.span_try(descriptor, slot):
-                    return True
-            if not any(_is_watched(descriptor, slot) for slot in slots):
-                return False
-            sched_yield()
-        self._was_watched = True
+        for slot in (*range(first, self._slots), *range(first)):
+            if syscalls.span_try(fd, syscalls.span(syscalls.WRITE, slot, 1)):
+                return True
         return False
 
     def _mismatch(self, slots: int) -> SlotsMismatchError:
         self._let_go()
-        return SlotsMismatchError(os.fsdecode(self._place.path), self._slots, slots)
+        return SlotsMismatchError(os.fsdecode(self.path), self._slots, slots)
 
-    def _wait_at_once(self, descriptor: int) -> bool:
-        return False
-
-    def _wait_for_both(self, descriptor: int) -> bool:
-        """Take a slot, or wait until it may be possible: then ``False``."""
-        if self._has_flock() and not syscalls.flock_try(descriptor, self._way):
-            self._check_not_exclusive()
-            syscalls.flock_wait(descriptor, self._way)
-        if self._try_both(descriptor):
-            return True
-        if not syscalls.span_try(descriptor, self._declaration):
-            # another tool has the record lock of the whole file
-            syscalls.span_wait(descriptor, self._declaration)
-            self._let_go()
+    def _sleep_on_file(self, sleeper: Sleeper) -> bool:
+        try:
+            while not sleeper.is_over():
+                fd = self._open()
+                if not self._watch:  # before the try, so that no closing is missed
+                    sleeper.watch_closing(self._watch, self.path)
+                if self._wait_for_both(sleeper, fd):
+                    if self._is_current():
+                        return True
+                    self._let_go()
+                    syscalls.close(self._watch)
             return False
-        file = syscalls.fstat(descriptor).st_ino
-        self._let_go()
-        if self._was_watched:  # and the bell will ring at once
-            sleep(_REST)
-        self._bell.wait_for_slot(self._place.path, file, self._slots, self._is_unwanted)
-        if self._unwanted:
-            raise _GivenUp
-        return False
+        finally:
+            syscalls.close(self._watch)
 
-    def _is_unwanted(self) -> bool:
-        return self._unwanted
+    def _wait_for_both(self, sleeper: Sleeper, fd: int) -> bool:
+        """Take a slot, or wait until it may be possible: then ``False``."""
+        if self._has_flock() and not syscalls.flock_try(fd, self._flock_op):
+            self._check_not_exclusive()
+            if not sleeper.flock(fd, self._flock_op):
+                return False
+        if self._try_both(fd):
+            return True
+        if not syscalls.span_try(fd, self._declaration):
+            # another tool has the record lock of the whole file
+            if not sleeper.lock_span(fd, self._declaration):
+                return False
+            syscalls.record_unlock(fd)
+            return False
+        # not closed, which would wake ourselves
+        syscalls.record_unlock(fd)
+        if self._watch:
+            sleeper.read(self._watch[0], _LOOK)
+        else:
+            sleep(_PAUSE)
+        return False
 
     def _check_not_exclusive(self) -> None:
         """Raise if an exclusive holder of ours stays; another tool is waited for."""
         for _ in range(int(_MOMENT / 0.001)):
-            if self._place.use()[1] != 1:
+            if self._range.use() != 1:
                 return
             sleep(0.001)
         raise self._mismatch(1)
 
-
-def _is_watched(descriptor: int, slot: bytes) -> bool:
-    """Whether a slot is not taken, but somebody has just been told so, and is about to go."""
-    found = syscalls.span_in_use(descriptor, slot)
-    return found is None or found[2] == syscalls.READ
-
-
-class _GivenUp(Exception):
-    """Nobody wants the slot any more."""
+    def withdraw(self) -> None:
+        handed_down = bool(self.fd_box) and os.get_inheritable(self.fd_box[0])
+        super().withdraw()
+        if handed_down:
+            try:
+                os.utime(self.path)  # no closing, but it wakes those who wait for one
+            except OSError:
+                pass  # they look once a second

@@ -15,7 +15,7 @@ import os
 from stat import S_ISREG
 
 from lockutils.backends.file import syscalls
-from lockutils.backends.file.directory import is_open_to_others
+from lockutils.backends.file.permissions import is_open_to_others
 
 #: files that may stay; the ones that are used again and again save their making
 _KEPT = 256

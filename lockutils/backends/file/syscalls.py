@@ -23,9 +23,13 @@ from posix import close as _close
 from posix import fstat as fstat
 from posix import lstat as lstat
 from posix import open as _open
-from stat import S_ISREG
+from stat import S_IFREG, S_ISREG
 
 from lockutils.parking.native import sleep
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lockutils.parking.sleeper import Sleeper
 
 close_number = _close
 
@@ -37,6 +41,12 @@ _UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
 
 _READ_WRITE = (_FLAGS | os.O_RDWR,)
 
+#: The mode of the files of a default directory.  The sticky bit means nothing to the system on a
+#: file (inode(7)).  It tells a file that was made there from any other file of the same user,
+#: which somebody else may have moved to where the directory was.
+MARK = 0o1600
+MARKED = S_IFREG | MARK
+
 #: how often others may make and remove a file while it is opened
 _TRIES = 1000
 
@@ -45,7 +55,6 @@ EXCLUSIVE, SHARED = LOCK_EX, LOCK_SH
 
 # Python has these names since 3.9 on Linux; elsewhere there may be no such lock.
 _SETLK: int | None = getattr(fcntl, "F_OFD_SETLK", 37 if sys.platform == "linux" else None)
-_SETLKW: int | None = getattr(fcntl, "F_OFD_SETLKW", 38 if sys.platform == "linux" else None)
 _GETLK: int | None = getattr(fcntl, "F_OFD_GETLK", 36 if sys.platform == "linux" else None)
 
 WRITE, READ, UNLOCK = fcntl.F_WRLCK, fcntl.F_RDLCK, fcntl.F_UNLCK
@@ -70,64 +79,65 @@ _UNLOCK = span(UNLOCK)
 # descriptor would stay open for ever, perhaps with a lock on it.
 
 
-def open_into(cell: list[int], path: bytes, flags: int, mode: int = 0o666) -> None:
-    """Open ``path`` and append the descriptor to ``cell``, both or none."""
-    cell.extend(map(_open, (path,), (_FLAGS | flags,), (mode,)))
+def open_into(fd_box: list[int], path: bytes, flags: int, mode: int = 0o666) -> None:
+    """Open ``path`` and append the descriptor to ``fd_box``, both or none."""
+    fd_box.extend(map(_open, (path,), (_FLAGS | flags,), (mode,)))
 
 
-def open_in(cell: list[int], directory: int, name: str, flags: int) -> None:
-    """Open a file of a directory that is open, and append the descriptor to ``cell``."""
+def open_in(fd_box: list[int], directory: int, name: str, flags: int) -> None:
+    """Open a file of a directory that is open, and append the descriptor to ``fd_box``."""
     from functools import partial
 
-    cell.extend(map(partial(_open, dir_fd=directory), (name,), (_FLAGS | flags,)))
+    fd_box.extend(map(partial(_open, dir_fd=directory), (name,), (_FLAGS | flags,)))
 
 
-def open_file(cell: list[int], path: bytes) -> tuple[bool, bool]:
+def open_file(fd_box: list[int], path: bytes, mode: int = 0o666) -> tuple[bool, bool]:
     """Open a lock file, creating it where there is none; never truncate or follow a link.
 
     An existing file is opened without ``O_CREAT``: in a sticky directory the kernel refuses
     that flag for a file of somebody else (``fs.protected_regular``, proc(5)).
 
+    :param mode: of a new file, less the umask
     :return: whether it can be written to, whether it is new
     :raises OSError: if it cannot be opened, or is not a regular file; nothing is open then
     """
     for _ in range(_TRIES):
         writable = True
         try:
-            open_into(cell, path, os.O_RDWR)
+            open_into(fd_box, path, os.O_RDWR)
         except FileNotFoundError:
             try:
-                open_into(cell, path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+                open_into(fd_box, path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
             except FileExistsError:
                 continue  # somebody was faster
             return True, True
         except OSError as error:
             if error.errno not in _NOT_WRITABLE:
                 raise
-            open_into(cell, path, os.O_RDONLY)
+            open_into(fd_box, path, os.O_RDONLY)
             writable = False
-        _check_file(cell)
+        _check_file(fd_box)
         return writable, False
     raise OSError(errno.EAGAIN, "Others make and remove it all the time")
 
 
-def _check_file(cell: list[int]) -> None:
+def _check_file(fd_box: list[int]) -> None:
     """Close and refuse what is no file before it is locked: somebody may have locked that."""
     try:
-        mode = fstat(cell[0]).st_mode
+        mode = fstat(fd_box[0]).st_mode
     except OSError:
-        close(cell)
+        close(fd_box)
         raise
     if not S_ISREG(mode):
-        close(cell)
+        close(fd_box)
         raise OSError(errno.EINVAL, "Not a regular file")
 
 
 def lock_at_once(
-    cell: list[int],
+    fd_box: list[int],
     path: bytes,
     owner: int | None = None,
-    way: int = EXCLUSIVE,
+    flock_op: int = EXCLUSIVE,
     record: bytes = WHOLE,
 ) -> bool | None:
     """Open, lock twice and check, if all of it is as ordinary as it nearly always is.
@@ -136,44 +146,51 @@ def lock_at_once(
     left.  He may have moved it away between our open and our lock; a look at the path would
     not help, since he can as well do so right after it.
 
-    :param owner: whose file alone is ordinary, if not anybody's
+    :param owner: whose marked file alone is ordinary, if not anybody's: see :data:`MARKED`
     :return: ``True`` with both locks held; else nothing is held or open: ``False`` if somebody
         has the flock; ``None`` for the single steps to tell what is out of the ordinary
     """
     held: bool | None = None
     try:
-        cell.extend(map(_open, (path,), _READ_WRITE))
-        fd = cell[0]
+        fd_box.extend(map(_open, (path,), _READ_WRITE))
+        fd = fd_box[0]
         try:
-            flock(fd, way | LOCK_NB)
+            flock(fd, flock_op | LOCK_NB)
         except BlockingIOError:
             held = False
         else:
             _fcntl(fd, _SETLK, record)  # type: ignore[arg-type]
             status = fstat(fd)
-            ordinary = status.st_nlink == 1 and S_ISREG(status.st_mode)
-            if ordinary and (owner is None or status.st_uid == owner):
+            mode = status.st_mode
+            if (
+                status.st_nlink == 1
+                and (S_ISREG(mode) if owner is None else mode == MARKED and status.st_uid == owner)
+                and fd_box  # a signal handler may have forked, and this is the child
+            ):
                 return True
     except (OSError, TypeError):  # TypeError: there is no such call here
         pass
-    release(cell)
+    release(fd_box)
     return held
 
 
-def wait_at_once(fd: int, path: bytes, way: int = EXCLUSIVE, record: bytes = WHOLE) -> bool:
+def wait_at_once(
+    sleeper: Sleeper, fd: int, path: bytes, flock_op: int = EXCLUSIVE, record: bytes = WHOLE
+) -> bool | None:
     """Wait for the flock, then do the rest, if all of it is ordinary.
 
-    :return: whether both locks are held, and on what ``path`` names; if not, go on by the
-        single steps
+    :return: ``True`` with both locks held, and on what ``path`` names; ``False`` if the sleeper
+        was called back; ``None`` for the single steps to go on
     """
     try:
         held = fstat(fd)  # before the wait: what comes after it is what the next holder waits for
-        flock(fd, way)
+        if not sleeper.flock(fd, flock_op):
+            return False
         _fcntl(fd, _SETLK, record)  # type: ignore[arg-type]
         named = lstat(path)
     except (OSError, TypeError):
-        return False
-    return held.st_ino == named.st_ino and held.st_dev == named.st_dev
+        return None
+    return (held.st_ino == named.st_ino and held.st_dev == named.st_dev) or None
 
 
 def unsupported(error: OSError) -> bool:
@@ -181,16 +198,12 @@ def unsupported(error: OSError) -> bool:
     return error.errno in _UNSUPPORTED
 
 
-def flock_try(fd: int, way: int = EXCLUSIVE) -> bool:
+def flock_try(fd: int, flock_op: int = EXCLUSIVE) -> bool:
     try:
-        flock(fd, way | LOCK_NB)
+        flock(fd, flock_op | LOCK_NB)
     except BlockingIOError:
         return False
     return True
-
-
-def flock_wait(fd: int, way: int = EXCLUSIVE) -> None:
-    flock(fd, way)
 
 
 def flock_unlock(fd: int) -> None:
@@ -232,16 +245,10 @@ def span_unlock(fd: int, what: bytes) -> None:
         sleep(pause)
 
 
-def span_wait(fd: int, what: bytes) -> None:
-    if _SETLKW is None:
-        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-    _fcntl(fd, _SETLKW, what)
-
-
 def span_in_use(fd: int, what: bytes) -> tuple[int, int, int, int] | None:
     """Return a lock that another open file description has on a part of the file.
 
-    :param what: a lock to ask for; which one is returned of several that are in its way is
+    :param what: a lock to ask for; which one is returned of several that are in its flock_op is
         up to the kernel (Linux: the oldest)
     :return: its first byte and the one after the last; its kind; the process that has it, or
         -1 if it is of an open file description.  ``None`` if nothing is in the way
@@ -254,23 +261,23 @@ def span_in_use(fd: int, what: bytes) -> tuple[int, int, int, int] | None:
     return start, start + length if length else END, kind, pid
 
 
-def close(cell: list[int]) -> None:
+def close(fd_box: list[int]) -> None:
     """Close, and unlock if no forked child has a copy."""
-    if cell:
-        fd = cell[0]
-        del cell[0]
+    if fd_box:
+        fd = fd_box[0]
+        del fd_box[0]
         _close(fd)
 
 
-def release(cell: list[int]) -> None:
+def release(fd_box: list[int]) -> None:
     """Let go of both locks, and close.
 
     Closing alone would do, were it not for descriptors that a forked child inherited: they
     would keep the locks.  The record lock goes first, because waiters queue at the other.
     """
-    if not cell:
+    if not fd_box:
         return
-    fd = cell[0]
+    fd = fd_box[0]
     try:
         _fcntl(fd, _SETLK, _UNLOCK)  # type: ignore[arg-type]
     except (OSError, TypeError):
@@ -280,5 +287,5 @@ def release(cell: list[int]) -> None:
     except OSError:
         pass
     # No call between taking it out and closing it: an exception comes at the end of a call.
-    del cell[0]
+    del fd_box[0]
     _close(fd)

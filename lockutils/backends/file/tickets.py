@@ -1,17 +1,20 @@
-"""Tickets: strict first come, first served, over all waiters of all processes.
+"""Tickets: first come, first served, over all waiters of all processes.
 
-A ticket is a write lock on one byte of the queue file, and its number is the byte's.  A new
-one is higher than all that exist; whoever has no lower one before it is first.  Both are found
-by asking the kernel, and nothing is written down that a crash could leave wrong.  (The idea is
-the queue lock of Craig and of Landin and Hagersten, "CLH", in which each waits for the one
-before.)
+A ticket is a write lock on bytes of the queue file, and its number is their place there.  A new
+one is higher than all that exist; the waiter with no lower one before it is first.  Both are
+found by asking the kernel, and nothing is written down that a crash could leave wrong.  (The
+idea is the queue lock of Craig and of Landin and Hagersten, "CLH", in which each waits for the
+one before.)
 
-Two that come at once may ask at once and take different numbers.  So after taking one the
-taker asks again: if there is a higher one by now, it gives its own back and takes another.
+Two waiters that come at once may ask at once and take different numbers.  So after taking one
+the taker asks again: if there is a higher one by now, it gives its own back and takes another.
 Hence of two tickets that are kept, the lower was there before the higher was asked for.
 
-A read lock is nobody's ticket, and nobody waits for it: whoever may only read the queue file
-can have one, and keep it.  But a new number is behind those, too.
+A ticket has two bytes.  A waiter in strict order, whom nobody may pass, locks both; any other
+the first.
+
+A read lock is nobody's ticket, and nobody waits for it: a process that may only read the queue
+file can have one, and keep it.  But a new number is behind those, too.
 
 Numbers go round, and with fewer waiters than half of them it is clear which is before which.
 Where nobody has a ticket the next is 0.
@@ -20,69 +23,144 @@ Where nobody has a ticket the next is 0.
 from __future__ import annotations
 
 import errno
+import os
 
 from lockutils.backends.file import syscalls
-from lockutils.backends.file.descriptors import opened
-from lockutils.parking.native import get_ident
+from lockutils.backends.file.descriptors import owners
+from lockutils.local.registry import Registry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from lockutils.backends.file.queue import Place
+    from collections import deque
+    from collections.abc import Generator, Iterable
+else:
+    from _collections import deque  # the same; collections takes a fifth of the import of it all
 
-#: how many numbers there are
-TICKETS = 2**22
+#: how many numbers there are, and bytes for each
+TICKETS, BYTES = 2**22, 2
 _HALF = TICKETS // 2
 #: how often others may be faster, each time anew, before it is taken for malice
 _TRIES = 1000
 
 
-class Line(dict[int, "Ticket | None"]):
-    """The tickets of this process for one lock file, by number, in the order they were taken.
+class LocalTickets:
+    """The tickets of this process for one lock file.
 
-    All are locked by one descriptor, so that two thousand greenthreads can wait.  It is open
-    while it has users.  ``None`` is a ticket that is being given back.
+    They belong to the process and not to its waiters: the waiter that is first in the process
+    uses the lowest, whoever took it.  So two threads that enter the in-process queue in one
+    order, and take their tickets in the other, need not exchange them.
 
-    No guard keeps threads apart here, as in :mod:`lockutils.local.waiters`.  Where several
-    steps must be one, there is no call in them, nor a jump back: only there CPython
-    runs another thread or a signal handler.
+    All are locked by one descriptor, so that two thousand greenthreads can wait.  It closes
+    with its last user.  No guard keeps threads apart, since a signal handler or finaliser may
+    come in at any place, and wait: what must be one step is one call into C, on one object.
     """
 
-    __slots__ = ("__weakref__", "cell", "newest", "sleepers", "users")
+    __slots__ = ("__weakref__", "_file", "numbers", "recent")
 
     def __init__(self) -> None:
-        #: the descriptor, if it is open
-        self.cell: list[int] = []
-        #: the number that was taken last
-        self.newest = 0
-        #: the tickets that are taken, or about to be
-        self.users: dict[Ticket, None] = {}
-        #: how many threads of ours sleep for a ticket of another process
-        self.sleepers = 0
+        #: number -> the entry's note of it, of those that are locked or about to be
+        self.numbers: dict[int, list[int]] = {}
+        #: numbers taken last.  None is taken again while an unlocking of it may be under way.
+        self.recent: deque[int] = deque(maxlen=64)
+        #: at most one, once it is open: of threads that open it at the same time the first counts
+        self._file: dict[None, _QueueFile] = {}
 
-    def forget_parent(self) -> None:
-        """In a forked child: its parent's tickets are not its own, and the copy is closed."""
-        self.clear()
-        self.users = {}
-        self.sleepers = 0
-        self.cell = []
+    def open(self, path: bytes) -> int:
+        """Return the descriptor, opened if it is not yet.
+
+        :raises OSError: if the queue file cannot be used
+        """
+        file = self._file.get(None) or self._file.setdefault(None, _QueueFile(path))
+        return file.fd_box[0]
+
+    @property
+    def fd_box(self) -> list[int]:
+        """The descriptor, if it is open."""
+        file = self._file.get(None)
+        return [] if file is None else file.fd_box
+
+    def lowest(self) -> int | None:
+        return self._first(self.numbers.copy(), 1)
+
+    def highest(self) -> int | None:
+        return self._first(self.numbers.copy(), -1)
+
+    def newest(self) -> int | None:
+        """The highest number taken of late; ``None`` if there is no need to be beyond it."""
+        return self._first(dict.fromkeys(self.recent.copy()), -1)
+
+    def _first(self, numbers: Iterable[int], sign: int) -> int | None:
+        for some in numbers:  # any, to say where the circle begins
+            return min(numbers, key=lambda number: sign * ((number - some + _HALF) % TICKETS))
+        return None
 
 
-class Ticket:
-    """One waiter's ticket.
+#: of each lock file, as long as anybody has tickets for it or may take one
+local_tickets: Registry[LocalTickets] = Registry(LocalTickets)
 
-    Tickets of one process can be exchanged.  A thread may enter the in-process queue before
-    another, and get a higher ticket: whoever is first in the process uses the lowest.
+
+class _QueueFile:
+    """An open queue file, which closes with its last user."""
+
+    __slots__ = ("_closer", "fd_box", "path")
+
+    def __init__(self, path: bytes) -> None:
+        self.path = path
+        self.fd_box: list[int] = []
+        descriptor = _Descriptor(self.fd_box, path)
+        owners.add(descriptor)
+        #: A generator, since a signal handler may raise at the entry of ``__del__``.  One that is
+        #: dropped is closed by the interpreter, inside its ``try``.
+        self._closer = _closing(descriptor)
+        next(self._closer)
+        writable, _ = syscalls.open_file(self.fd_box, path)
+        if not writable:
+            raise PermissionError(errno.EACCES, "Queue file cannot be written to")
+
+
+class _Descriptor:
+    __slots__ = ("fd_box", "path")
+
+    def __init__(self, fd_box: list[int], path: bytes) -> None:
+        self.fd_box = fd_box
+        self.path = path
+
+
+def _closing(descriptor: _Descriptor) -> Generator[None, None, None]:
+    try:
+        yield
+    finally:
+        try:
+            syscalls.close(descriptor.fd_box)
+        finally:
+            owners.discard(descriptor)
+
+
+class QueueEntry:
+    """One waiter's place in line.
+
+    :param first_byte: of the range of its lock file
+    :param strict: whether nobody may pass it
     """
 
-    __slots__ = ("_dropped_by", "_line", "_place", "number")
+    __slots__ = ("_dropped", "_first_byte", "_note", "_queue", "_strict", "_taken", "tickets")
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
-        self._line = place.line
-        #: ``None`` if it is not taken, or given back
-        self.number: int | None = None
-        #: the thread that is about to give the number back
-        self._dropped_by: int | None = None
+    def __init__(self, path: bytes, queue: bytes, first_byte: int, *, strict: bool) -> None:
+        #: those of this process, for the same lock file
+        self.tickets = local_tickets.get(path)
+        self._queue = queue
+        self._first_byte = first_byte
+        self._strict = strict
+        #: the note of the number to take, and what then stands for the number
+        self._note: list[int] | None = None
+        self._taken: list[list[int]] = []
+        #: the note of the number that is being given back
+        self._dropped: list[list[int]] = []
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether this entry has added a number to those of its process."""
+        return bool(self._taken) and self._taken[0] is self._note
 
     def take(self) -> None:
         """Take a number behind all others.
@@ -91,236 +169,170 @@ class Ticket:
 
         :raises OSError: if the queue file cannot be used
         """
-        line = self._line
-        while self not in line.users:
-            if not line.cell:
-                self._open()
-            # one step: from here on nobody closes the descriptor
-            if line.cell:
-                line.users[self] = None
-        tries = 0
-        while self.number is None:
-            tries += 1
-            if tries > _TRIES:
-                raise _no_ticket()
-            # While a thread of ours sleeps, whose waiter may have given up and who may be for us
-            # next, our number is to be behind what it sleeps for: the one who has that by now
-            # may wait for us, or be us.
-            newest = line.newest if line or line.sleepers else None
-            number = self._next_number(newest)
-            # One step.  If a thread of ours has taken one meanwhile, the number may be lower
-            # than others of ours: as the newest, it would send the next takers to a number
-            # that is in use, over and over.
-            if newest != (line.newest if line or line.sleepers else None):
-                continue
-            line[number] = self
-            self.number = line.newest = number
-            taken = syscalls.span_try(line.cell[0], self._byte(syscalls.WRITE, number))
-            # Who exchanged for it meanwhile may have seen it in use by another process, and
-            # sleep until it is free; so it must not stay locked by us.
-            exchanged = self.number != number
-            if not taken or exchanged or self._find(number + 1, _HALF - 1) is not None:
-                self._take_back(number)
-                if self.number == number:
-                    self.drop_number()
-                elif taken:  # who exchanged for it has given it back already
-                    syscalls.span_unlock(line.cell[0], self._byte(syscalls.UNLOCK, number))
+        tickets = self.tickets
+        fd = tickets.open(self._queue)
+        number: int | None = None
+        for _ in range(_TRIES):
+            number = self._next_number(fd, number)
+            note = self._note = [number]
+            # one step: whether the number is ours alone
+            self._taken.extend(map(tickets.numbers.setdefault, (number,), (note,)))
+            if not self.is_taken:
+                self._taken = []
+                continue  # another thread was faster
+            tickets.recent.append(number)
+            locked = syscalls.span_try(fd, self._bytes(syscalls.WRITE, number))
+            if locked and not self._is_late(fd, number):
+                return
+            self.give_back()
+        raise OSError(errno.EAGAIN, "Somebody locks numbers of the queue file in bad faith")
 
-    def drop_number(self) -> None:
-        """Let the next one be first.  Callable by any thread, any number of times."""
-        me = get_ident()
-        line, number = self._line, self.number
-        # one step: from here on nobody exchanges this number, or takes it
-        if number is None or number not in line:
-            return
-        # A thread that was interrupted in the middle of this begins again, and no other one
-        # does: it might unlock what somebody else has by then.
-        if line[number] is not self and self._dropped_by != me:
-            return
-        line[number] = None
-        self._dropped_by = me
-        try:
-            syscalls.span_unlock(line.cell[0], self._byte(syscalls.UNLOCK, number))
-        except IndexError:
-            pass  # closed meanwhile, and so unlocked
-        # one step
-        if number in line:
-            del line[number]
-        self.number = self._dropped_by = None
-
-    def give_back(self) -> None:
-        """Leave the line.  Callable by any thread, any number of times."""
-        line = self._line
-        if self.number is not None:
-            self.drop_number()
-        # one step, and nothing in a forked child
-        if self in line.users:
-            del line.users[self]
-        if line.users or not line.cell:
-            return
-        descriptor = line.cell[0]
-        del line.cell[0]
-        try:
-            opened.discard(descriptor)
-        finally:
-            syscalls.close_number(descriptor)
-
-    def _open(self) -> None:
-        line = self._line
-        cell: list[int] = []
-        try:
-            writable, _ = syscalls.open_file(cell, self._place.queue)
-            if not writable:
-                raise PermissionError(errno.EACCES, "Queue file cannot be written to")
-            # one step
-            if not line.cell:
-                line.cell = cell
-        finally:
-            # no call before the one that closes: a signal handler may raise at the end of any
-            if line.cell is not cell and cell:
-                syscalls.close_number(cell[0])
-        opened.update(line.cell)
-
-    def _next_number(self, newest: int | None) -> int:
-        """Return a number behind all others.
-
-        :param newest: the newest of this process, if it has any
-        """
+    def _next_number(self, fd: int, tried: int | None) -> int:
+        """Return a number behind all others."""
+        newest = self.tickets.newest()
         if newest is None:
-            newest = self._find(0, TICKETS)
+            found = self._find(fd, 0, TICKETS)
+            newest = None if found is None else found[0]
+        if tried is not None and (newest is None or not _is_before(tried, newest)):
+            newest = tried
         if newest is None:
             return 0
-        # The newest of all: in leaps, twice as far after each that found something beyond.
+        # In leaps, twice as far after each that found something beyond.
         leap = 1
         for _ in range(_TRIES):
-            if leap >= _HALF:
-                break
-            beyond = self._find(newest + leap, _HALF - leap)
+            beyond = self._find(fd, newest + leap, _HALF - leap) if leap < _HALF else None
             if beyond is not None:
-                newest = beyond
-                leap *= 2
+                newest, leap = beyond[0], 2 * leap
             elif leap > 1:
                 leap //= 2
             else:
                 return (newest + 1) % TICKETS
-        raise _no_ticket()
+        raise OSError(errno.EAGAIN, "Queue file has no ticket left")
 
-    def is_first(self) -> bool:
-        """Whether no other process has a lower ticket.
+    def _is_late(self, fd: int, number: int) -> bool:
+        """Whether a higher number has been taken meanwhile."""
+        newest = self.tickets.newest()
+        if newest is not None and _is_before(number, newest):
+            return True
+        return self._find(fd, number + 1, _HALF - 1) is not None
 
-        Called by who is first in this process.
+    def give_back(self, *, lowest: bool = False) -> None:
+        """Leave the line.  Callable any number of times.
+
+        :param lowest: by the waiter that is served: it was first in the process, and used the
+            lowest number.  Any other gives back its own, or a later one if that was used
         """
-        self._be_first_of_ours()
-        number = self.number
-        # A number got by exchange may not be taken yet: another process may have this one.
-        return number is not None and self._find(number - _HALF, _HALF + 1, syscalls.READ) is None
+        tickets = self.tickets
+        # The numbers of a process are as many as those who have taken one.  Each is taken out in
+        # one step by one of them; so none is unlocked twice, and none is left.
+        while self.is_taken and not self._dropped:
+            own = self._taken[0][0]
+            number = tickets.lowest() if lowest else tickets.highest()
+            if not lowest and tickets.numbers.get(own) is self._taken[0]:
+                number = own
+            if number is None:
+                break  # in a forked child, or it was begun by an interrupted call
+            try:
+                self._dropped.extend(map(tickets.numbers.pop, (number,)))
+            except KeyError:
+                continue  # another thread was faster
+        if self._dropped and tickets.fd_box:
+            syscalls.span_unlock(
+                tickets.fd_box[0], self._bytes(syscalls.UNLOCK, self._dropped[0][0], BYTES)
+            )
+        self._taken = []
+        self._dropped = []
 
-    def wait_until_first(self, descriptor: int) -> bool:
-        """Sleep in the calling native thread until no other process has a lower ticket.
+    # --- whose turn it is
 
-        :param descriptor: of the queue file, and of nobody else: what is granted to it in the
-            end must not take the place of a ticket
-        :return: ``False`` if the ticket was given back in the meantime
+    def ahead(self, count: int) -> list[tuple[int, bool]]:
+        """Return the nearest tickets of other processes before those of this one.
+
+        :param count: how many to look for
+        :return: number, and whether nobody may pass it; the nearest first
+        :raises OSError: if the queue file cannot be used
         """
-        try:
-            return self._wait_until_first(descriptor)
-        except (IndexError, OSError):
-            # Whoever gave it back may have closed the line before we have looked at that.
-            if self.number is None:
-                return False
-            raise
-
-    def _wait_until_first(self, descriptor: int) -> bool:
-        while not self.is_first():
-            line, number = self._line, self.number
-            # one step
-            if number is None or line[number] is not self:
-                return False
-            # The nearest before us, or nearly.  If all waited for one and the same, all would
-            # be woken at each turn.
-            reach, ahead = 1, None
-            while ahead is None and reach <= _HALF:
-                ahead = self._find(number - reach, reach + 1, syscalls.READ)
-                reach *= 2
-            if ahead is not None:
-                self._wait_for(ahead, descriptor)
-        return self.number is not None
-
-    def _wait_for(self, ahead: int, descriptor: int) -> None:
-        """Sleep until ``ahead`` is free, unless this ticket is being given back."""
-        line, number = self._line, self.number
-        # one step: from here on the numbers that we take are higher
-        if number is None or line[number] is not self:
-            return
-        line.sleepers += 1
-        try:
-            syscalls.span_wait(descriptor, self._byte(syscalls.READ, ahead))
-            syscalls.span_unlock(descriptor, self._byte(syscalls.UNLOCK, ahead))
-        finally:
-            # one step, and nothing in a forked child
-            if line.sleepers:
-                line.sleepers -= 1
-
-    def _be_first_of_ours(self) -> None:
-        line = self._line
-        # one step
-        for first in line:
-            other, number = line[first], self.number
-            if other is None:
+        fd = self.tickets.open(self._queue)
+        number = self.tickets.lowest()
+        found: list[tuple[int, bool]] = []
+        while number is not None and len(found) < count:
+            nearest = self._nearest(fd, number)
+            if nearest is None:
                 break
-            if other is not self and number is not None and line[number] is self:
-                line[first], line[number] = self, other
-                self.number, other.number = first, number
-            return
-        # The lowest is being given back, and by a thread that may be stopped in the middle of
-        # it.  The lowest that is kept must be ours all the same: another process may wait for
-        # it, and we would wait for that process.
-        for first in list(line):
-            # one step
-            if first in line:
-                other, number = line[first], self.number
-                if other is not None:
-                    # not for one that is being given back itself, by another thread
-                    if other is not self and number is not None and line[number] is self:
-                        line[first], line[number] = self, other
-                        self.number, other.number = first, number
-                    return
+            found.append(nearest)
+            number = nearest[0]
+        return found
 
-    def _take_back(self, number: int) -> None:
-        """Exchange again with whoever exchanged for ``number``, which was not good."""
-        line, mine = self._line, self.number
-        # one step
-        if mine is not None and mine != number and number in line:
-            other = line[number]
-            if other is not None:
-                line[number], line[mine] = self, other
-                self.number, other.number = number, mine
+    def _nearest(self, fd: int, number: int) -> tuple[int, bool] | None:
+        found = self._find(fd, number - _HALF, _HALF, syscalls.READ)
+        if found is None:
+            return None
+        # Which one the kernel names is up to it: the oldest, as a rule.
+        reach = 1
+        while reach < (number - found[0]) % TICKETS:
+            nearer = self._find(fd, number - reach, reach, syscalls.READ)
+            if nearer is not None:
+                found = nearer
+                break
+            reach *= 4
+        while gap := (number - found[0] - 1) % TICKETS:
+            nearer = self._find(fd, found[0] + 1, gap, syscalls.READ)
+            if nearer is None:
+                break
+            found = nearer
+        return found
 
-    def _find(self, first: int, count: int, kind: int = syscalls.WRITE) -> int | None:
-        """Return a number that is in use elsewhere, among ``count`` from ``first`` on.
+    def lock_of(self, number: int) -> bytes:
+        """What to wait for until the ticket ``number`` is gone."""
+        return self._bytes(syscalls.READ, number)
 
+    def unlock(self, number: int) -> None:
+        """Give back what was waited for."""
+        fd_box = self.tickets.fd_box
+        if fd_box:
+            syscalls.span_unlock(fd_box[0], self._bytes(syscalls.UNLOCK, number))
+
+    def _find(
+        self, fd: int, first: int, count: int, kind: int = syscalls.WRITE
+    ) -> tuple[int, bool] | None:
+        """Return a number that is in use elsewhere, and whether nobody may pass it.
+
+        :param count: how many numbers to look at, from ``first`` on
         :param kind: of lock to ask for.  In the way of a read lock is only a ticket of another
-            process.  In the way of a write lock is also who waited for one, and is just about
-            to let go of it: two of those who waited for each other would go round and round.
+            process.  In the way of a write lock is also one that waited for a ticket, and is
+            just about to give that back
         """
         first %= TICKETS
         room = TICKETS - first
-        if count <= room:
-            return self._find_straight(first, count, kind)
-        found = self._find_straight(first, room, kind)
-        return self._find_straight(0, count - room, kind) if found is None else found
+        found = self._find_straight(fd, first, min(count, room), kind)
+        if found is None and count > room:
+            found = self._find_straight(fd, 0, count - room, kind)
+        return found
 
-    def _find_straight(self, first: int, count: int, kind: int) -> int | None:
-        start = self._place.first_ticket
-        what = syscalls.span(kind, start + first, count)
-        found = syscalls.span_in_use(self._line.cell[0], what)
-        # neighbouring tickets of one process are one lock; of them, the newest
-        return None if found is None else min(found[1] - start, first + count) - 1
+    def _find_straight(self, fd: int, first: int, count: int, kind: int) -> tuple[int, bool] | None:
+        what = syscalls.span(kind, self._first_byte + first * BYTES, count * BYTES)
+        found = syscalls.span_in_use(fd, what) if count > 0 else None
+        if found is None:
+            return None
+        # Neighbouring tickets of one process in strict order are one lock; of them, the newest.
+        end = min(found[1] - self._first_byte, (first + count) * BYTES)
+        return (end - 1) // BYTES, end % BYTES == 0
 
-    def _byte(self, kind: int, number: int) -> bytes:
-        return syscalls.span(kind, self._place.first_ticket + number, 1)
+    def _bytes(self, kind: int, number: int, length: int = 1) -> bytes:
+        if kind == syscalls.WRITE and self._strict:
+            length = BYTES
+        return syscalls.span(kind, self._first_byte + number * BYTES, length)
 
 
-def _no_ticket() -> OSError:
-    """Nobody comes here in good faith: somebody locks numbers that are not his turn."""
-    return OSError(errno.EAGAIN, "Queue file has no ticket to be had")
+def _is_before(number: int, other: int) -> bool:
+    return 0 < (other - number) % TICKETS < _HALF
+
+
+def _forget_parent() -> None:
+    """In a forked child: its parent's tickets are not its own, and the copies are closed."""
+    for tickets in [found for _, found in local_tickets.items()]:
+        tickets.numbers.clear()
+    local_tickets.clear()
+
+
+os.register_at_fork(after_in_child=_forget_parent)
