@@ -17,7 +17,8 @@ call is lost, so it comes again every millisecond until the thread has left.
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]  # signal itself imports enum, which costs more than all of this
+# signal itself imports enum, which costs more than all of this
+import _signal  # type: ignore[import-not-found]
 import errno
 import os
 import sys
@@ -168,6 +169,15 @@ def why_not() -> str | None:
     except OSError as error:
         return error.strerror
     return None
+
+
+def may_sleep_for_others() -> bool:
+    """Whether a helper may sleep in the system for another waiter.
+
+    An interpreter without ctypes is a subinterpreter, as a rule, and that cannot end while a
+    thread of it sleeps and is not called back.
+    """
+    return _load() is not None or "ctypes" in _modules or _problem is None
 
 
 class Sleeper:

@@ -22,7 +22,7 @@ from lockutils.backends.file.lock_file import LockFile, unusable
 from lockutils.backends.file.tickets import QueueEntry
 from lockutils.errors import SlotsMismatchError
 from lockutils.parking import helpers
-from lockutils.parking.sleeper import Sleeper
+from lockutils.parking.sleeper import Sleeper, may_sleep_for_others
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -146,6 +146,8 @@ class FileRequest(LockFile):
 
     def start(self, changed: Callable[[], object]) -> bool:
         self.enqueue()
+        if not may_sleep_for_others():
+            return False
         call = self._call = BlockingCall(self, changed)
         try:
             helpers.run(call.run, call.cancel)
