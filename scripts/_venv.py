@@ -56,7 +56,7 @@ if extras == "test" and "t" not in sys.abiflags:
 made_of = [(ROOT / name).read_text("utf-8") for name in ("setup.cfg", "pyproject.toml")]
 made_of += [sys.version, PYTHON, ROOT, Path(__file__).read_text("utf-8")]
 digest = hashlib.sha256(repr(made_of).encode()).hexdigest()[:12]
-path = HOME / (sys.argv[2] if sys.argv[2:] else extras + "-" + digest)
+path = HOME / (sys.argv[2] if sys.argv[2:] else sys.argv[1] + "-" + digest)
 HOME.mkdir(exist_ok=True)
 with (HOME / "lock").open("a") as lock:
     fcntl.flock(lock, fcntl.LOCK_EX)
