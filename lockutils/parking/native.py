@@ -63,6 +63,10 @@ get_ident = _original("get_ident")
 get_native_id = _original("get_native_id")
 local = _original("_local")
 start_new_thread = _original("start_new_thread")
+# not by a look whether it is there: eventlet adds one of its own
+_start_joinable_thread = (
+    _original("start_joinable_thread") if sys.version_info >= (3, 13) else None
+)
 
 
 def sleep(seconds: float) -> None:
@@ -73,6 +77,9 @@ def sleep(seconds: float) -> None:
     never_released = allocate_lock()
     never_released.acquire()
     never_released.acquire(True, seconds)
+
+
+_set_sentinel = getattr(_thread, "_set_sentinel", None)
 
 
 class Thread:
@@ -89,7 +96,8 @@ class Thread:
     def run(self, function: Callable[[], None]) -> None:
         # Released when the state of the thread is gone, of which none may be left when a
         # subinterpreter ends.
-        self._ended = _thread._set_sentinel()  # type: ignore[attr-defined]
+        assert _set_sentinel is not None  # Python 3.13 does without
+        self._ended = _set_sentinel()
         self._native_id = get_native_id()
         self._begun.release()
         function()
@@ -111,8 +119,8 @@ def start_thread(function: Callable[[], None]) -> Any:
 
     :raises RuntimeError: if there is none to be had
     """
-    if hasattr(_thread, "start_joinable_thread"):  # Python 3.13
-        return _original("start_joinable_thread")(function, daemon=True)
+    if _start_joinable_thread is not None:
+        return _start_joinable_thread(function, daemon=True)
     thread = Thread()
     start_new_thread(thread.run, (function,))
     return thread
