@@ -13,7 +13,7 @@ import tempfile
 from benchmarks.machine import file_system
 from benchmarks.report import Table
 from benchmarks.statements import Statement, measure
-from benchmarks.targets import ratio
+from benchmarks.targets import beside as beside_peer
 
 CALLS = """
 import fcntl, os, struct
@@ -43,7 +43,7 @@ fcntl.fcntl(fd, 37, unlock)
 fcntl.flock(fd, fcntl.LOCK_UN)
 os.close(fd)
 """
-TARGET = ratio(1.6)
+FASTENERS, FILELOCK = "fasteners.InterProcessLock", "filelock.FileLock"
 FLOOR, FLOOR_IN_DEFAULT = "floor: open, flock, F_OFD_SETLK, close", "floor, default directory"
 #: the lock in the default directory; its file is removed afterwards
 NAME = "lockutils-benchmark"
@@ -62,21 +62,18 @@ def statements(directory: str, beside_default: str) -> list[Statement]:
             'with lock("a", external=True, lock_path=D): pass',
             ours,
             floor=FLOOR,
-            target=TARGET,
         ),
         Statement(
             "lockutils: @synchronized(external=True, lock_path=D)",
             "function()",
             ours + '@synchronized("b", external=True, lock_path=D)\ndef function(): pass',
             floor=FLOOR,
-            target=TARGET,
         ),
         Statement(
             "lockutils: kept handle",
             "with handle: pass",
             ours + 'handle = lock("c", external=True, lock_path=D)',
             floor=FLOOR,
-            target=TARGET,
         ),
         Statement(FLOOR_IN_DEFAULT, BOTH, CALLS.format(beside_default)),
         Statement(
@@ -84,7 +81,6 @@ def statements(directory: str, beside_default: str) -> list[Statement]:
             f'with lock("{NAME}", external=True): pass',
             ours,
             floor=FLOOR_IN_DEFAULT,
-            target=TARGET,
         ),
         Statement(
             "oslo.concurrency: with lock(external=True)",
@@ -95,7 +91,7 @@ def statements(directory: str, beside_default: str) -> list[Statement]:
             package="oslo.concurrency",
         ),
         Statement(
-            "fasteners.InterProcessLock",
+            FASTENERS,
             "with lock: pass",
             peers + "import fasteners; lock = fasteners.InterProcessLock(D + '/e')",
             process="fasteners",
@@ -103,7 +99,7 @@ def statements(directory: str, beside_default: str) -> list[Statement]:
             package="fasteners",
         ),
         Statement(
-            "filelock.FileLock",
+            FILELOCK,
             "with lock: pass",
             peers + "import filelock; lock = filelock.FileLock(D + '/f')",
             process="filelock",
@@ -129,6 +125,14 @@ def table(quick: bool, directory: str) -> Table:
     with tempfile.TemporaryDirectory(dir=os.path.dirname(get_lock_path())) as beside:
         cases = measure(statements(directory, beside), *((16, 120) if quick else (50, 150)))
         default = file_system(beside)
+    peers = {case.label: case for case in cases if case.rounds}
+    for case in cases:
+        if case.label.startswith("lockutils:"):
+            case.targets = tuple(
+                beside_peer(peers[peer], limit, peer.partition(".")[0])
+                for peer, limit in ((FASTENERS, 0.40), (FILELOCK, 0.10))
+                if peer in peers
+            )
     with lock(NAME, external=True):
         os.unlink(os.path.join(get_lock_path(), NAME))
     return Table(

@@ -44,6 +44,16 @@ def ratio(limit: float, *, is_least: bool = False) -> Target:
     return Target(lambda case: statistics.median(case.ratios()), limit, "", "x", is_least)
 
 
+def beside(other: Case, limit: float, what: str, *, is_least: bool = False) -> Target:
+    """To another case of the same run: the median over the rounds."""
+
+    def figure(case: Case) -> float:
+        pairs = zip(case.medians(), other.medians(), strict=True)
+        return statistics.median(ours / theirs for ours, theirs in pairs)
+
+    return Target(figure, limit, f"to {what}", "x", is_least)
+
+
 def tail(limit: float) -> Target:
     """The 99th percentile to the floor's, at most."""
 

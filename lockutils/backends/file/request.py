@@ -131,12 +131,11 @@ class FileRequest(LockFile):
         self._check_slots()
 
     def block(self, deadline: Deadline) -> bool | None:
-        sleeper = Sleeper(deadline)
-        self._sleeper = sleeper
+        self.enqueue()
+        sleeper = self._sleeper = Sleeper(deadline)
         if not sleeper.begin() and deadline.left() is not None:
             return None
         try:
-            self.enqueue()
             if not self.wait(sleeper):
                 return False
         finally:
@@ -224,13 +223,16 @@ class FileRequest(LockFile):
 
     def _served(self, entry: QueueEntry) -> None:
         """What a contender does that has waited, as soon as it has the lock."""
-        self._range.begin_quantum()
         entry.give_back(lowest=True)
+        self._range.begin_quantum()
 
     # --- letting go
 
     def cancel(self) -> None:
         self.grant = None
+        if self._entry is None:  # the common case: it never waited
+            self._let_go()
+            return
         if self._sleeper is not None:
             self._sleeper.over = True  # by a signal handler, in the very thread that sleeps
         call = self._call
