@@ -64,9 +64,7 @@ get_native_id = _original("get_native_id")
 local = _original("_local")
 start_new_thread = _original("start_new_thread")
 # not by a look whether it is there: eventlet adds one of its own
-_start_joinable_thread = (
-    _original("start_joinable_thread") if sys.version_info >= (3, 13) else None
-)
+_start_joinable_thread = _original("start_joinable_thread") if sys.version_info >= (3, 13) else None
 
 
 def sleep(seconds: float) -> None:

@@ -1,14 +1,4 @@
-"""System calls that sleep, and can be called back.
-
-Python repeats a system call after EINTR (PEP 475), so that a thread asleep in ``fcntl.flock``
-stays there until it has the lock.  The C library called by ctypes does not: it gives up the
-interpreter and returns when the thread gets a signal whose handler was set without
-``SA_RESTART`` (signal(7)).  The handler here is a function of the C library that does nothing,
-so that no Python code runs.
-
-The signal is SIGURG, which is ignored by default and which debuggers pass on silently: the one
-that the Go runtime uses to preempt its threads.  If the program uses SIGURG, one of the last
-real-time signals takes its place.
+"""System calls that sleep, of one native thread, and can be called back.
 
 A thread has its own time-outs by a timer of the kernel that sends the signal to this thread
 alone (timer_create(2), ``SIGEV_THREAD_ID``).  A signal that arrives before the thread is in the
@@ -17,14 +7,13 @@ call is lost, so it comes again every millisecond until the thread has left.
 
 from __future__ import annotations
 
-# signal itself imports enum, which costs more than all of this
 import _signal  # type: ignore[import-not-found]
 import errno
 import os
-import sys
 from _struct import Struct  # the same as struct's
 from time import monotonic
 
+from lockutils.parking.callback import load
 from lockutils.parking.native import allocate_lock, get_native_id, sleep
 
 if os.name == "posix":
@@ -39,145 +28,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from lockutils.parking.callback import Library
     from lockutils.parking.deadline import Deadline
 
 _AGAIN = 0.001  # seconds between two signals
 _PAUSE = 0.064  # seconds between two looks where nothing can be waited for
 _LONGEST = 1e9  # seconds that a timer is set for; a longer wait sets it again
-
-_SIGEV_THREAD_ID = 4
-_IN_CLOSE_OR_GONE = 0x8 | 0x10 | 0x4 | 0x400 | 0x800  # CLOSE, ATTRIB, DELETE_SELF, MOVE_SELF
-_CLOCK_MONOTONIC = 1
-_sigevent = Struct("Pii i44x")
 _itimerspec = Struct("llll")
-
-_modules = sys.modules
-
-
-class _Library:
-    """The C library, and the signal that calls back."""
-
-    def __init__(self) -> None:
-        import ctypes
-
-        if ctypes.sizeof(ctypes.c_void_p) != 8:
-            raise OSError(errno.ENOSYS, "no 64-bit platform")
-        c = ctypes.CDLL(None, use_errno=True)
-        c.signal.restype = ctypes.c_void_p
-        c.signal.argtypes = [ctypes.c_int, ctypes.c_void_p]
-        c.timer_settime.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p]
-        c.timer_delete.argtypes = [ctypes.c_void_p]
-        c.tgkill.argtypes = [ctypes.c_int] * 3
-        self.c: Any = c
-        self.errno: Callable[[], int] = ctypes.get_errno
-        self.fcntl = ctypes.CFUNCTYPE(
-            ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_char_p, use_errno=True
-        )(("fcntl", c))
-        self.buffer = ctypes.create_string_buffer
-        self._timer_id = ctypes.c_void_p
-        self._by_reference = ctypes.byref
-        handler = ctypes.cast(c.getpid, ctypes.c_void_p).value
-        assert handler is not None
-        self._handler: int = handler
-        self._signal = 0
-
-    def signal(self) -> int:
-        """Return the number of the signal, whose handler is in place.
-
-        :raises OSError: if the program uses all of them
-        """
-        number: int = self._signal
-        if number and self._handler_of(number) == self._handler:
-            return number
-        for number in (int(_signal.SIGURG), *range(_signal.SIGRTMAX, _signal.SIGRTMIN + 8, -1)):
-            handler = self._handler_of(number)
-            if handler == 0:
-                self.c.signal(number, self._handler)
-                self.c.siginterrupt(number, 1)
-            elif handler != self._handler:
-                continue
-            self._signal = number
-            return number
-        raise OSError(errno.EBUSY, "the program uses all signals")
-
-    def watch_closing(self, path: bytes) -> int:
-        """Return a descriptor to read from when ``path`` was closed or removed (inotify(7)).
-
-        :raises OSError: if there is none to be had
-        """
-        fd: int = self.c.inotify_init1(os.O_CLOEXEC)
-        if fd < 0:
-            raise OSError(self.errno(), "no inotify instance")
-        if self.c.inotify_add_watch(fd, path, _IN_CLOSE_OR_GONE) < 0:
-            error = self.errno()
-            os.close(fd)
-            raise OSError(error, "no inotify watch")
-        return fd
-
-    def _handler_of(self, number: int) -> int:
-        action = self.buffer(256)  # a struct sigaction, which begins with the handler
-        self.c.sigaction(number, None, action)
-        return int.from_bytes(action.raw[:8], "little")
-
-    def new_timer(self, number: int) -> Any:
-        timer = self._timer_id()
-        event = _sigevent.pack(0, number, _SIGEV_THREAD_ID, get_native_id())
-        if self.c.timer_create(_CLOCK_MONOTONIC, event, self._by_reference(timer)):
-            raise OSError(self.errno(), "no timer")
-        return timer
-
-
-_library: _Library | None = None
-_problem: str | None = None
-_is_loaded = False
-
-
-def _load() -> _Library | None:
-    """The library; ``None`` where there is none, or it must not be imported now."""
-    global _library, _problem
-    if _library is None and _problem is None:
-        # Under a patched interpreter the import locks are green, and native threads that meet
-        # at a first import can stop each other.
-        if (
-            _is_loaded
-            and "ctypes" not in _modules
-            and ("gevent" in _modules or "eventlet" in _modules)
-        ):
-            return None
-        try:
-            if sys.platform != "linux":
-                raise OSError(errno.ENOSYS, f"not on {sys.platform}")
-            library = _Library()
-            library.signal()
-            _library = library
-        except (ImportError, OSError, AttributeError, ValueError) as error:
-            _problem = str(error)
-    return _library
-
-
-def why_not() -> str | None:
-    """Return why a sleeper cannot be called back in this process; ``None`` if it can.
-
-    Where it cannot, helper threads sleep for those who have a time-out, and what gave up may
-    hold the lock for an instant when it gets it.
-    """
-    library = _load()
-    if library is None:
-        return _problem or "ctypes was not imported before gevent or eventlet"
-    try:
-        library.signal()
-    except OSError as error:
-        return error.strerror
-    return None
-
-
-def may_sleep_for_others() -> bool:
-    """Whether a helper may sleep in the system for another waiter.
-
-    An interpreter without ctypes is a subinterpreter, as a rule, and that cannot end while a
-    thread of it sleeps and is not called back.
-    """
-    return _load() is not None or "ctypes" in _modules or _problem is None
 
 
 class Sleeper:
@@ -204,7 +61,7 @@ class Sleeper:
         self._deadline = deadline
         #: whether nobody wants this any more: the thread leaves its call
         self.over = False
-        self._library: _Library | None = None
+        self._library: Library | None = None
         self._number = 0
         self._timer: Any = None
         self._armed = False
@@ -218,7 +75,7 @@ class Sleeper:
 
     def begin(self) -> bool:
         """Get ready in the calling thread; ``False`` if it cannot be called back."""
-        library = _load()
+        library = load()
         try:
             if library is None:
                 raise OSError
@@ -270,7 +127,7 @@ class Sleeper:
         if self._library is None:
             fcntl(fd, SETLKW, what)
             return True
-        return self._sleep(at_most, self._library.fcntl, fd, SETLKW, what)
+        return self._sleep(at_most, self._library.c.fcntl, fd, SETLKW, what)
 
     def watch_closing(self, fd_box: list[int], path: bytes) -> None:
         """Append a descriptor to ``fd_box``, to :meth:`read` when ``path`` was closed or removed.
@@ -318,7 +175,7 @@ class Sleeper:
                 break
         return False
 
-    def _set_timer(self, library: _Library, seconds: float | None) -> None:
+    def _set_timer(self, library: Library, seconds: float | None) -> None:
         self._armed = seconds is not None
         if self._timer is None:
             self._timer = library.new_timer(self._number)
@@ -353,8 +210,3 @@ class Sleeper:
                 return False
         self._left.release()  # for whoever asks again
         return True
-
-
-if "gevent" in _modules or "eventlet" in _modules:
-    _load()
-_is_loaded = True

@@ -19,7 +19,8 @@ from _blake2 import blake2b
 from time import monotonic
 
 from lockutils.backends.file import syscalls
-from lockutils.backends.file.tickets import BYTES, TICKETS, local_tickets
+from lockutils.backends.file.local_tickets import TICKETS, local_tickets
+from lockutils.backends.file.tickets import BYTES
 
 #: a leading dot: no lock is ever named like this
 QUEUE_NAME = b".lockutils-queue"

@@ -22,7 +22,8 @@ from lockutils.backends.file.lock_file import LockFile, unusable
 from lockutils.backends.file.tickets import QueueEntry
 from lockutils.errors import SlotsMismatchError
 from lockutils.parking import helpers
-from lockutils.parking.sleeper import Sleeper, may_sleep_for_others
+from lockutils.parking.callback import may_sleep_for_others
+from lockutils.parking.sleeper import Sleeper
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

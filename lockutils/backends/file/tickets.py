@@ -23,117 +23,14 @@ Where nobody has a ticket the next is 0.
 from __future__ import annotations
 
 import errno
-import os
 
 from lockutils.backends.file import syscalls
-from lockutils.backends.file.descriptors import owners
-from lockutils.local.registry import Registry
+from lockutils.backends.file.local_tickets import HALF, TICKETS, local_tickets
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections import deque
-    from collections.abc import Generator, Iterable
-else:
-    from _collections import deque  # the same; collections takes a fifth of the import of it all
-
-#: how many numbers there are, and bytes for each
-TICKETS, BYTES = 2**22, 2
-_HALF = TICKETS // 2
+#: bytes for each number
+BYTES = 2
 #: how often others may be faster, each time anew, before it is taken for malice
 _TRIES = 1000
-
-
-class LocalTickets:
-    """The tickets of this process for one lock file.
-
-    They belong to the process and not to its waiters: the waiter that is first in the process
-    uses the lowest, whoever took it.  So two threads that enter the in-process queue in one
-    order, and take their tickets in the other, need not exchange them.
-
-    All are locked by one descriptor, so that two thousand greenthreads can wait.  It closes
-    with its last user.  No guard keeps threads apart, since a signal handler or finaliser may
-    come in at any place, and wait: what must be one step is one call into C, on one object.
-    """
-
-    __slots__ = ("__weakref__", "_file", "numbers", "recent")
-
-    def __init__(self) -> None:
-        #: number -> the entry's note of it, of those that are locked or about to be
-        self.numbers: dict[int, list[int]] = {}
-        #: numbers taken last.  None is taken again while an unlocking of it may be under way.
-        self.recent: deque[int] = deque(maxlen=64)
-        #: at most one, once it is open: of threads that open it at the same time the first counts
-        self._file: dict[None, _QueueFile] = {}
-
-    def open(self, path: bytes) -> int:
-        """Return the descriptor, opened if it is not yet.
-
-        :raises OSError: if the queue file cannot be used
-        """
-        file = self._file.get(None) or self._file.setdefault(None, _QueueFile(path))
-        return file.fd_box[0]
-
-    @property
-    def fd_box(self) -> list[int]:
-        """The descriptor, if it is open."""
-        file = self._file.get(None)
-        return [] if file is None else file.fd_box
-
-    def lowest(self) -> int | None:
-        return self._first(self.numbers.copy(), 1)
-
-    def highest(self) -> int | None:
-        return self._first(self.numbers.copy(), -1)
-
-    def newest(self) -> int | None:
-        """The highest number taken of late; ``None`` if there is no need to be beyond it."""
-        return self._first(dict.fromkeys(self.recent.copy()), -1)
-
-    def _first(self, numbers: Iterable[int], sign: int) -> int | None:
-        for some in numbers:  # any, to say where the circle begins
-            return min(numbers, key=lambda number: sign * ((number - some + _HALF) % TICKETS))
-        return None
-
-
-#: of each lock file, as long as anybody has tickets for it or may take one
-local_tickets: Registry[LocalTickets] = Registry(LocalTickets)
-
-
-class _QueueFile:
-    """An open queue file, which closes with its last user."""
-
-    __slots__ = ("_closer", "fd_box", "path")
-
-    def __init__(self, path: bytes) -> None:
-        self.path = path
-        self.fd_box: list[int] = []
-        descriptor = _Descriptor(self.fd_box, path)
-        owners.add(descriptor)
-        #: A generator, since a signal handler may raise at the entry of ``__del__``.  One that is
-        #: dropped is closed by the interpreter, inside its ``try``.
-        self._closer = _closing(descriptor)
-        next(self._closer)
-        writable, _ = syscalls.open_file(self.fd_box, path)
-        if not writable:
-            raise PermissionError(errno.EACCES, "Queue file cannot be written to")
-
-
-class _Descriptor:
-    __slots__ = ("fd_box", "path")
-
-    def __init__(self, fd_box: list[int], path: bytes) -> None:
-        self.fd_box = fd_box
-        self.path = path
-
-
-def _closing(descriptor: _Descriptor) -> Generator[None, None, None]:
-    try:
-        yield
-    finally:
-        try:
-            syscalls.close(descriptor.fd_box)
-        finally:
-            owners.discard(descriptor)
 
 
 class QueueEntry:
@@ -211,7 +108,7 @@ class QueueEntry:
         # In leaps, twice as far after each that found something beyond.
         leap = 1
         for _ in range(_TRIES):
-            beyond = self._find(fd, newest + leap, _HALF - leap) if leap < _HALF else None
+            beyond = self._find(fd, newest + leap, HALF - leap) if leap < HALF else None
             if beyond is not None:
                 newest, leap = beyond[0], 2 * leap
             elif leap > 1:
@@ -225,7 +122,7 @@ class QueueEntry:
         newest = self.tickets.newest()
         if newest is not None and _is_before(number, newest):
             return True
-        return self._find(fd, number + 1, _HALF - 1) is not None
+        return self._find(fd, number + 1, HALF - 1) is not None
 
     def give_back(self, *, lowest: bool = False) -> None:
         """Leave the line.  Callable any number of times.
@@ -285,7 +182,7 @@ class QueueEntry:
         return found
 
     def _nearest(self, fd: int, number: int) -> tuple[int, bool] | None:
-        found = self._find(fd, number - _HALF, _HALF, syscalls.READ)
+        found = self._find(fd, number - HALF, HALF, syscalls.READ)
         if found is None:
             return None
         # Which one the kernel names is up to it: the oldest, as a rule.
@@ -346,14 +243,4 @@ class QueueEntry:
 
 
 def _is_before(number: int, other: int) -> bool:
-    return 0 < (other - number) % TICKETS < _HALF
-
-
-def _forget_parent() -> None:
-    """In a forked child: its parent's tickets are not its own, and the copies are closed."""
-    for tickets in [found for _, found in local_tickets.items()]:
-        tickets.numbers.clear()
-    local_tickets.clear()
-
-
-os.register_at_fork(after_in_child=_forget_parent)
+    return 0 < (other - number) % TICKETS < HALF
