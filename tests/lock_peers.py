@@ -203,6 +203,8 @@ def waiters(path):
 def sleeps_for_a_lock(pid):
     """Whether a thread of the process sleeps in the kernel for a lock, as proc(5) has it.
 
+    A waiter for one of several slots sleeps until the file is closed, by inotify(7).
+
     Not by /proc/locks, which is handed out page by page: when others change it meanwhile, a
     line may come twice or not at all.
     """
@@ -211,7 +213,7 @@ def sleeps_for_a_lock(pid):
             place = path.read_text()
         except (FileNotFoundError, ProcessLookupError):  # a thread that has just ended
             continue
-        if "lock_inode" in place or "setlk" in place:
+        if any(word in place for word in ("lock_inode", "setlk", "inotify")):
             return True
     return False
 
