@@ -213,7 +213,9 @@ def sleeps_for_a_lock(pid):
             place = path.read_text()
         except (FileNotFoundError, ProcessLookupError):  # a thread that has just ended
             continue
-        if any(word in place for word in ("lock_inode", "setlk", "inotify")):
+        if "lock_inode" in place or "setlk" in place:
+            return True
+        if place == "wait_woken" and opens(pid, "anon_inode:inotify"):
             return True
     return False
 
