@@ -7,7 +7,7 @@ from time import monotonic
 from lockutils.backends.file.naming import key_of
 from lockutils.front.lock import lock
 from lockutils.parking import task_parker
-from lockutils.parking.deadline import Deadline, limit_of
+from lockutils.parking.deadline import Deadline, timeout_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def lock_all(
     """
     if isinstance(names, (str, bytes)):
         raise TypeError(f"names must be several names, not the one name {names!r}")
-    limit = limit_of(blocking, timeout)
+    limit = timeout_of(blocking, timeout)
     by_key = {key_of(name, lock_file_prefix): name for name in names}
     handles = [
         lock(
@@ -81,12 +81,12 @@ class LockGroup:
     As a :class:`Lock`: whoever has it may release it, and if it is dropped, it lets go.
     """
 
-    __slots__ = ("_limit", "_locks")
+    __slots__ = ("_timeout", "_locks")
 
     def __init__(self, locks: list[Lock], limit: float | None) -> None:
         """Take over ``locks``, which nobody else uses, in the order to acquire them."""
         self._locks = locks
-        self._limit = limit
+        self._timeout = limit
 
     @property
     def names(self) -> list[str]:
@@ -128,7 +128,7 @@ class LockGroup:
         :raises LockTimeout: if the time-out ran out
         """
         start = monotonic()
-        failed = self._acquire(self._limit)
+        failed = self._acquire(self._timeout)
         if failed is not None:
             raise self._failure(failed, start)
         return self
@@ -143,7 +143,7 @@ class LockGroup:
 
     async def __aenter__(self) -> LockGroup:
         start = monotonic()
-        failed = await self._acquire_in_task(self._limit)
+        failed = await self._acquire_in_task(self._timeout)
         if failed is not None:
             raise self._failure(failed, start)
         return self
@@ -195,11 +195,11 @@ class LockGroup:
 
     def _limit_of(self, blocking: bool, timeout: float | None) -> float | None:
         if blocking and timeout is None:
-            return self._limit
-        return limit_of(blocking, timeout)
+            return self._timeout
+        return timeout_of(blocking, timeout)
 
     def _failure(self, failed: Lock, start: float) -> AcquireLockFailedException:
-        return failed._failure(monotonic() - start if self._limit else 0.0)
+        return failed._failure(monotonic() - start if self._timeout else 0.0)
 
 
 def _time_left(limit: float | None, clock: Callable[[], float]) -> Callable[[], float | None]:

@@ -15,11 +15,11 @@ from lockutils.errors import (
     LockTimeout,
     SlotsMismatchError,
 )
-from lockutils.local.waiters import Turn, take_turn
+from lockutils.local.waiters import Waiter, take_turn
 from lockutils.observe import log
 from lockutils.parking import blocking_parker, task_checkpoint, task_parker
 from lockutils.parking.base import run
-from lockutils.parking.deadline import Deadline, limit_of
+from lockutils.parking.deadline import Deadline, timeout_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
     from lockutils.backends.base import Claim
     from lockutils.backends.file.directory import Directory
-    from lockutils.local.waiters import TurnQueue
+    from lockutils.local.waiters import WaitQueue
     from lockutils.parking.base import Parker
 
-    Taking: TypeAlias = Callable[[TurnQueue, Turn], Generator[None, None, None]]
+    Taking: TypeAlias = Callable[[WaitQueue, Waiter], Generator[None, None, None]]
 
 
 class Lock:
@@ -49,7 +49,7 @@ class Lock:
         "_fair",
         "_hold",
         "_key",
-        "_limit",
+        "_timeout",
         "_queue",
         "_turn",
         "name",
@@ -59,7 +59,7 @@ class Lock:
         self,
         name: str,
         key: str,
-        queue: TurnQueue,
+        queue: WaitQueue,
         directory: Directory | None = None,
         limit: float | None = None,
         do_log: bool | str = True,
@@ -72,13 +72,13 @@ class Lock:
         #: of the lock file; None if the lock is of this process alone
         self._directory = directory
         #: how long to wait, in seconds: 0 tries once, None waits for ever
-        self._limit = limit
+        self._timeout = limit
         #: whether to log; a string says on whose behalf
         self._do_log = do_log
         #: whether waiters of all processes are served in strict order
         self._fair = fair
         #: the turn of the holder, and what gives it up, if this handle holds
-        self._turn: Turn | None = None
+        self._turn: Waiter | None = None
         self._hold: Generator[None, None, None] | None = None
 
     def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
@@ -91,12 +91,12 @@ class Lock:
         :raises LockPathError: if the lock file cannot be used
         :raises ValueError: if ``timeout`` is negative or NaN, or comes with ``blocking=False``
         """
-        limit = self._limit if blocking and timeout is None else limit_of(blocking, timeout)
+        limit = self._timeout if blocking and timeout is None else timeout_of(blocking, timeout)
         return self._acquire(limit)
 
     async def async_acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
         """Acquire the lock; a wait suspends the calling task.  As :meth:`acquire` otherwise."""
-        limit = self._limit if blocking and timeout is None else limit_of(blocking, timeout)
+        limit = self._timeout if blocking and timeout is None else timeout_of(blocking, timeout)
         return await self._acquire_in_task(limit)
 
     def release(self) -> None:
@@ -122,8 +122,8 @@ class Lock:
             is false
         :raises LockTimeout: if the time-out ran out
         """
-        start = monotonic() if self._limit else 0.0
-        if not self._acquire(self._limit):
+        start = monotonic() if self._timeout else 0.0
+        if not self._acquire(self._timeout):
             raise self._failure(monotonic() - start)
         return self
 
@@ -143,8 +143,8 @@ class Lock:
             log.released(self.name, self._do_log, monotonic() - turn.since)
 
     async def __aenter__(self) -> Lock:
-        start = monotonic() if self._limit else 0.0
-        if not await self._acquire_in_task(self._limit):
+        start = monotonic() if self._timeout else 0.0
+        if not await self._acquire_in_task(self._timeout):
             raise self._failure(monotonic() - start)
         return self
 
@@ -180,12 +180,12 @@ class Lock:
     # class would be a twentieth of what an acquisition takes.
 
     def _acquire(
-        self, limit: float | None, turn: Turn | None = None, take: Taking = take_turn
+        self, limit: float | None, turn: Waiter | None = None, take: Taking = take_turn
     ) -> bool:
         if logs := self._do_log and log.enabled():
             log.acquiring(self.name, self._do_log)
         if turn is None:
-            turn = Turn()
+            turn = Waiter()
         hold = take(self._queue, turn)
         try:
             next(hold)
@@ -201,13 +201,13 @@ class Lock:
             raise
 
     async def _acquire_in_task(
-        self, limit: float | None, turn: Turn | None = None, take: Taking = take_turn
+        self, limit: float | None, turn: Waiter | None = None, take: Taking = take_turn
     ) -> bool:
         await task_checkpoint()
         if logs := self._do_log and log.enabled():
             log.acquiring(self.name, self._do_log)
         if turn is None:
-            turn = Turn()
+            turn = Waiter()
         hold = take(self._queue, turn)
         try:
             next(hold)
@@ -222,7 +222,7 @@ class Lock:
             self._undo(hold)
             raise
 
-    def _log_acquired(self, turn: Turn) -> None:
+    def _log_acquired(self, turn: Waiter) -> None:
         turn.since = monotonic()
         log.acquired(self.name, self._do_log, turn.waited)
 
@@ -231,14 +231,14 @@ class Lock:
             self._hold = self._turn = None
         hold.close()
 
-    def _try(self, turn: Turn, limit: float | None) -> bool:
+    def _try(self, turn: Waiter, limit: float | None) -> bool:
         """Whether the lock is held now, since nobody else had it."""
         if self._queue[0] is not turn:
             return False
         directory = self._directory
         return directory is None or self._try_outside(turn, directory, limit)
 
-    def _try_outside(self, turn: Turn, directory: Directory, limit: float | None) -> bool:
+    def _try_outside(self, turn: Waiter, directory: Directory, limit: float | None) -> bool:
         claim = turn.claim
         if claim is None:
             claim = turn.claim = self._new_claim(directory)
@@ -248,7 +248,7 @@ class Lock:
     def _new_claim(self, directory: Directory) -> Claim:
         return FileClaim(self._key, directory, self._fair)
 
-    async def _wait(self, turn: Turn, limit: float | None, *, by_task: bool) -> bool:
+    async def _wait(self, turn: Waiter, limit: float | None, *, by_task: bool) -> bool:
         """Go on where :meth:`_try` had to stop; ``False`` when the time is up."""
         queue = self._queue
         first = queue[0]
@@ -284,7 +284,7 @@ class Lock:
         return True
 
     def _failure(self, waited: float) -> AcquireLockFailedException:
-        if self._limit == 0:
+        if self._timeout == 0:
             return AcquireLockFailedException(self.name, 0.0, self._holder())
         return LockTimeout(self.name, waited, self._holder())
 

@@ -10,15 +10,15 @@ from lockutils.front.handle import Lock
 from lockutils.front.sharing import Mode, SharingLock
 from lockutils.local.lock_by_key import Semaphores
 from lockutils.local.registry import Registry
-from lockutils.local.waiters import TurnQueue
-from lockutils.parking.deadline import limit_of
+from lockutils.local.waiters import WaitQueue
+from lockutils.parking.deadline import timeout_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lockutils.front.settings import StrPath
 
 _modules = sys.modules
-_default_registry: Registry[TurnQueue] = Registry(TurnQueue)
+_default_registry: Registry[WaitQueue] = Registry(WaitQueue)
 _default_registry.of_names = True
 
 
@@ -78,7 +78,7 @@ def lock(
     # what is as usual is looked at here, to spare it the calls
     plain = lock_file_prefix is None and type(name) is str
     key = name if plain else key_of(name, lock_file_prefix)
-    limit = None if blocking and timeout is None else limit_of(blocking, timeout)
+    limit = None if blocking and timeout is None else timeout_of(blocking, timeout)
     if external and ("oslo_config.cfg" not in _modules or settings.process_locking()):
         directory = settings.lock_directory(lock_path)
     else:
@@ -91,8 +91,8 @@ def lock(
     return Lock(name, key, queue, directory, limit, do_log, fair)
 
 
-def _registry_of(semaphores: Semaphores) -> Registry[TurnQueue]:
+def _registry_of(semaphores: Semaphores) -> Registry[WaitQueue]:
     if not isinstance(semaphores, Semaphores):
         raise TypeError(f"semaphores must be a lockutils.Semaphores or None, not {semaphores!r}")
-    registry: Registry[TurnQueue] = semaphores.registry
+    registry: Registry[WaitQueue] = semaphores.registry
     return registry

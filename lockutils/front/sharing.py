@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from lockutils.backends import SHARES, SharedClaim, SlotClaim
 from lockutils.front.handle import Lock
-from lockutils.local.shared_waiters import JointTurn, take_level
-from lockutils.local.waiters import Turn, take_turn
+from lockutils.local.shared_waiters import SharedWaiter, take_level
+from lockutils.local.waiters import Waiter, take_turn
 from lockutils.parking import task_checkpoint
 
 TYPE_CHECKING = False
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lockutils.backends.base import Claim
     from lockutils.backends.file.directory import Directory
     from lockutils.front.handle import Taking
-    from lockutils.local.waiters import TurnQueue
+    from lockutils.local.waiters import WaitQueue
 
 
 #: each one may cost a system call or two of who looks for a free one
@@ -58,7 +58,7 @@ class SharingLock(Lock):
         self,
         name: str,
         key: str,
-        queue: TurnQueue,
+        queue: WaitQueue,
         directory: Directory | None,
         limit: float | None,
         do_log: bool | str,
@@ -114,7 +114,7 @@ class SharingLock(Lock):
 
     def _latest(self) -> _Hold:
         """Take out the hold that is to be released."""
-        caller = Turn()
+        caller = Waiter()
         while True:
             holds = list(self._holds)
             if not holds:
@@ -146,7 +146,7 @@ class _Hold(Lock):
         super().__init__(of.name, of._key, *where, of._limit, of._do_log, of._fair)
         self._mode = of._mode
 
-    def is_of(self, caller: Turn) -> bool:
+    def is_of(self, caller: Waiter) -> bool:
         turn = self._turn
         return turn is not None and turn.is_of_same(caller)
 
@@ -156,7 +156,7 @@ class _Hold(Lock):
             return False
         wanted = self._new_turn()
         for turn in self._queue.holders():
-            if isinstance(turn, JointTurn) and turn.covers(wanted):
+            if isinstance(turn, SharedWaiter) and turn.covers(wanted):
                 hold = take_level(self._queue, turn)
                 try:
                     next(hold)
@@ -170,14 +170,14 @@ class _Hold(Lock):
                     raise
         return False
 
-    def how(self) -> tuple[Turn, Taking]:
+    def how(self) -> tuple[Waiter, Taking]:
         """The turn to acquire, and what takes it."""
         return self._new_turn(), take_level if self._mode.reentrant else take_turn
 
-    def _new_turn(self) -> JointTurn:
+    def _new_turn(self) -> SharedWaiter:
         mode, directory = self._mode, self._directory
         place = None if directory is None else directory.path
-        return JointTurn(mode.shared, mode.slots, mode.reentrant, place)
+        return SharedWaiter(mode.shared, mode.slots, mode.reentrant, place)
 
     def _new_claim(self, directory: Directory) -> Claim:
         mode = self._mode
@@ -187,7 +187,7 @@ class _Hold(Lock):
             return SlotClaim(self._key, directory, self._fair, mode.slots)
         return super()._new_claim(directory)
 
-    def _try(self, turn: Turn, limit: float | None) -> bool:
+    def _try(self, turn: Waiter, limit: float | None) -> bool:
         if not turn.is_next(self._queue):
             return False
         directory = self._directory
@@ -196,7 +196,7 @@ class _Hold(Lock):
         turn.entered(self._queue)
         return True
 
-    async def _wait(self, turn: Turn, limit: float | None, *, by_task: bool) -> bool:
+    async def _wait(self, turn: Waiter, limit: float | None, *, by_task: bool) -> bool:
         if not await super()._wait(turn, limit, by_task=by_task):
             return False
         turn.entered(self._queue)

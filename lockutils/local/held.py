@@ -11,7 +11,7 @@ import sys
 from lockutils.front.handle import Lock
 from lockutils.local import waiters
 from lockutils.local.registry import registries_of_names
-from lockutils.local.waiters import Turn
+from lockutils.local.waiters import Waiter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def held() -> frozenset[str]:
 
 def locks_held() -> list[tuple[Registry[Any], str]]:
     """Return the locks that the caller holds: where they are, and their names."""
-    caller = Turn()
+    caller = Waiter()
     found = [
         (turn, registry, name)
         for registry in registries_of_names()
@@ -64,7 +64,7 @@ def locks_held() -> list[tuple[Registry[Any], str]]:
     ]
 
 
-def _turns_under_way() -> list[Turn | None]:
+def _turns_under_way() -> list[Waiter | None]:
     """The turns that the caller is about to acquire or to give up.
 
     It is, if it is a signal handler or finaliser.  A turn that is first in its queue may then
@@ -74,7 +74,7 @@ def _turns_under_way() -> list[Turn | None]:
     Only a coroutine that somebody steps by hand, and leaves suspended in an acquisition while
     the same task goes on, is neither there nor done: its lock may be reported too early.
     """
-    found: list[Turn | None] = []
+    found: list[Waiter | None] = []
     frame: FrameType | None = sys._getframe()
     while frame is not None:
         # not by comparison, which reads all of the code

@@ -10,17 +10,17 @@ has it.  So a process has one contender outside, whatever the number of its read
 
 from __future__ import annotations
 
-from lockutils.local.waiters import Turn, give_up
+from lockutils.local.waiters import Waiter, give_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Generator, Hashable
     from typing import TypeGuard
 
-    from lockutils.local.waiters import TurnQueue
+    from lockutils.local.waiters import WaitQueue
 
 
-class JointTurn(Turn):
+class SharedWaiter(Waiter):
     """A place in the queue that may hold together with those next to it."""
 
     joint = True
@@ -39,7 +39,7 @@ class JointTurn(Turn):
         #: how often it is held by its holder: one object each
         self.levels: list[object] = []
 
-    def is_next(self, queue: TurnQueue) -> bool:
+    def is_next(self, queue: WaitQueue) -> bool:
         if self.may_enter:
             return True
         try:
@@ -62,18 +62,18 @@ class JointTurn(Turn):
                 return False
         return False
 
-    def _goes_with(self, other: Turn) -> bool:
+    def _goes_with(self, other: Waiter) -> bool:
         if self.place is not None and other.place is not None and not other.held:
             return False
         return self._is_like(other)
 
-    def _is_like(self, other: Turn) -> TypeGuard[JointTurn]:
+    def _is_like(self, other: Waiter) -> TypeGuard[SharedWaiter]:
         """Whether it may hold at the same time."""
         if self.shared:
             return other.shared
         return self.slots > 1 and other.slots == self.slots
 
-    def wake_run(self, queue: TurnQueue) -> bool:
+    def wake_run(self, queue: WaitQueue) -> bool:
         contended = False
         for other in list(queue)[: None if self.shared else self.slots]:
             if other is not self and not self._is_like(other):
@@ -90,7 +90,7 @@ class JointTurn(Turn):
             other.may_enter = True
         return True
 
-    def entered(self, queue: TurnQueue) -> None:
+    def entered(self, queue: WaitQueue) -> None:
         self.held = True
         if self.place is None or queue[-1] is self:
             return
@@ -103,7 +103,7 @@ class JointTurn(Turn):
             self.held = False
             raise
 
-    def covers(self, other: JointTurn) -> bool:
+    def covers(self, other: SharedWaiter) -> bool:
         """Whether who has this turn may have ``other`` at once, as one level more of it."""
         return (
             self.reentrant
@@ -115,12 +115,12 @@ class JointTurn(Turn):
         )
 
 
-def take_level(queue: TurnQueue, turn: Turn) -> Generator[None, None, None]:
+def take_level(queue: WaitQueue, turn: Waiter) -> Generator[None, None, None]:
     """Hold ``turn`` once more at the first step; undo it at the second, and all with the last.
 
     A generator for the reason that :func:`lockutils.local.waiters.take_turn` has.
     """
-    assert isinstance(turn, JointTurn)
+    assert isinstance(turn, SharedWaiter)
     level = object()
     try:
         turn.levels.append(level)
@@ -140,7 +140,7 @@ def take_level(queue: TurnQueue, turn: Turn) -> Generator[None, None, None]:
             raise
 
 
-def _give_level_up(queue: TurnQueue, turn: JointTurn, level: object) -> None:
+def _give_level_up(queue: WaitQueue, turn: SharedWaiter, level: object) -> None:
     try:
         turn.levels.remove(level)
     except ValueError:

@@ -29,7 +29,7 @@ else:
 _modules = sys.modules
 
 
-class Turn:
+class Waiter:
     """One place in the queue of a key: whose it is, and how to wake him.
 
     Two turns are equal only if they are the same one: ``remove`` depends on it.
@@ -62,30 +62,30 @@ class Turn:
         self.greenlet = current_greenlet() if "greenlet" in _modules else None
         self.task = current_task() if "asyncio" in _modules or "trio" in _modules else None
 
-    def is_next(self, queue: TurnQueue) -> bool:
+    def is_next(self, queue: WaitQueue) -> bool:
         """Whether no other turn of this process is in the way."""
         return queue[0] is self
 
-    def entered(self, queue: TurnQueue) -> None:
+    def entered(self, queue: WaitQueue) -> None:
         """Called when a turn that is joint is held."""
 
-    def wake_run(self, queue: TurnQueue) -> bool:
+    def wake_run(self, queue: WaitQueue) -> bool:
         """Wake this, the first, and those behind it that may hold at the same time.
 
         :return: ``False`` if one of them was dropped, and others may be next now
         """
         return queue.wake(self)
 
-    def stops(self, other: Turn) -> bool:
+    def stops(self, other: Waiter) -> bool:
         """Whether ``other`` cannot run while the caller blocks its thread or greenthread."""
         return self.thread is other.thread and self.greenlet is other.greenlet
 
-    def is_of_same(self, other: Turn) -> bool:
+    def is_of_same(self, other: Waiter) -> bool:
         """Whether both are of one and the same thread, greenthread or task."""
         return self.stops(other) and self.task is other.task
 
 
-def take_turn(queue: TurnQueue, turn: Turn) -> Generator[None, None, None]:
+def take_turn(queue: WaitQueue, turn: Waiter) -> Generator[None, None, None]:
     """Enter ``queue`` at the first step; undo whatever ``turn`` has at the second.
 
     A generator for one property: it cannot be left but through its ``finally``.  A signal
@@ -110,7 +110,7 @@ def take_turn(queue: TurnQueue, turn: Turn) -> Generator[None, None, None]:
             raise
 
 
-def give_up(queue: TurnQueue, turn: Turn) -> None:
+def give_up(queue: WaitQueue, turn: Waiter) -> None:
     try:
         if turn.wait is not None:
             turn.wait.release()
@@ -126,7 +126,7 @@ def give_up(queue: TurnQueue, turn: Turn) -> None:
             queue.wake_next(turn)
 
 
-class TurnQueue(deque[Turn]):
+class WaitQueue(deque[Waiter]):
     """The turns of one key, holder first, waiters behind it in the order they came."""
 
     __slots__ = ()
@@ -140,7 +140,7 @@ class TurnQueue(deque[Turn]):
         """In a forked child: whoever held or waited does so in the parent alone."""
         self.clear()
 
-    def wake_next(self, gone: Turn) -> None:
+    def wake_next(self, gone: Waiter) -> None:
         """Wake who may be next, now that ``gone`` has left the queue."""
         while True:
             try:
@@ -155,7 +155,7 @@ class TurnQueue(deque[Turn]):
             elif first.wake_run(self):
                 return
 
-    def wake(self, turn: Turn) -> bool:
+    def wake(self, turn: Waiter) -> bool:
         """Wake the waiter of ``turn``; drop it if its event loop is gone and can never run it."""
         parker = turn.parker
         # without a parker it has not begun to wait, and will look before it does
@@ -167,7 +167,7 @@ class TurnQueue(deque[Turn]):
             pass  # it has left by itself
         return False
 
-    def holders(self) -> list[Turn]:
+    def holders(self) -> list[Waiter]:
         """Return the turns that hold; one may be just about to get the lock, or to let go."""
         try:
             first = self[0]
@@ -175,7 +175,7 @@ class TurnQueue(deque[Turn]):
             return []
         return [turn for turn in list(self) if turn.held] if first.joint else [first]
 
-    def waits_for_itself(self, turn: Turn, *, by_task: bool) -> bool:
+    def waits_for_itself(self, turn: Waiter, *, by_task: bool) -> bool:
         """Whether ``turn`` waits for something that the waiter itself keeps from running.
 
         :param by_task: the waiter suspends its task; else it blocks its thread or greenthread
@@ -194,7 +194,7 @@ class TurnQueue(deque[Turn]):
             mine = [turn.stops(other) for other in before]
         return sum(mine) >= turn.slots
 
-    async def wait_for(self, turn: Turn, parker: Parker, deadline: Deadline) -> bool:
+    async def wait_for(self, turn: Waiter, parker: Parker, deadline: Deadline) -> bool:
         """Wait until ``turn`` is first.  The caller takes it out again if this fails.
 
         :return: whether it is first; ``False`` when the deadline passed before

@@ -12,7 +12,7 @@ from lockutils.front.handle import Lock
 from lockutils.front.lock import lock
 from lockutils.local.caller import Thread
 from lockutils.local.registry import Registry
-from lockutils.local.waiters import TurnQueue
+from lockutils.local.waiters import WaitQueue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class FairLock(ReaderWriterLock):
     def __init__(self) -> None:
         super().__init__()
         #: between those who come in and go out; who waits in it waits for the lock of the name
-        self._door = Lock("door", "door", TurnQueue(), do_log=False)
+        self._door = Lock("door", "door", WaitQueue(), do_log=False)
         self._inside = 0
         self._handle: Lock | None = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from lockutils.parking.mailbox import Mailbox
+from lockutils.parking.hub_waker import HubWaker
 from lockutils.parking.native import read, write
 
 TYPE_CHECKING = False
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-#: seconds between two looks into the mailbox where there is no descriptor left for a pipe
+#: seconds between two looks into the waker where there is no descriptor left for a pipe
 _PAUSE = 0.016
 
 
-class EventletMailbox(Mailbox):
+class EventletWaker(HubWaker):
     """Rung by a pipe: the read end is all that the hub has to watch.
 
-    Where none can be had, the mailbox is looked into from time to time, until nobody is parked.
+    Where none can be had, the waker is looked into from time to time, until nobody is parked.
     """
 
     @staticmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from lockutils.parking.mailbox import Mailbox
+from lockutils.parking.hub_waker import HubWaker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class GeventMailbox(Mailbox):
+class GeventWaker(HubWaker):
     """Rung by the event loop's own thread-safe watcher.
 
     The watcher is active only while somebody is parked: gevent takes a loop without active

@@ -1,7 +1,7 @@
 """Wakes for the greenthreads of one hub, posted from any native thread.
 
 A hub runs in one thread and is not thread-safe.  Each hub that has parked greenthreads gets
-one mailbox: a queue of calls, and something that the hub waits on and any thread can ring.
+one waker: a queue of calls, and something that the hub waits on and any thread can ring.
 One for the hub and not for each waiter: two thousand waiters must not need two thousand
 descriptors.
 """
@@ -28,12 +28,12 @@ def _current() -> Any:
     return sys.modules["greenlet"].getcurrent()
 
 
-class Mailbox:
+class HubWaker:
     """The calls posted to one hub.  A subclass knows how that hub is rung."""
 
     @classmethod
-    def of_this_thread(cls) -> Mailbox | None:
-        """Return the mailbox of the calling thread's hub.
+    def of_this_thread(cls) -> HubWaker | None:
+        """Return the waker of the calling thread's hub.
 
         :return: ``None`` where the thread has no hub: then no greenthread can run in it
         :raises RuntimeError: when the hub itself calls, which must not wait
@@ -43,11 +43,11 @@ class Mailbox:
             return None
         if _current() is getattr(hub, "greenlet", hub):
             raise RuntimeError("a hub must not wait for a lock: it would stop its greenthreads")
-        mailbox: Mailbox | None = getattr(hub, "_lockutils_mailbox", None)
+        waker: HubWaker | None = getattr(hub, "_lockutils_waker", None)
         # after fork the old one still rings the parent
-        if mailbox is None or mailbox._pid != os.getpid():
-            mailbox = hub._lockutils_mailbox = cls(hub)
-        return mailbox
+        if waker is None or waker._pid != os.getpid():
+            waker = hub._lockutils_waker = cls(hub)
+        return waker
 
     @staticmethod
     def _running_hub() -> Any:
@@ -108,11 +108,11 @@ class Mailbox:
 class HubParker:
     """Switches the calling greenthread to its hub."""
 
-    __slots__ = ("_greenlet", "_mailbox", "_woken")
+    __slots__ = ("_greenlet", "_waker", "_woken")
     clock = staticmethod(monotonic)
 
-    def __init__(self, mailbox: Mailbox) -> None:
-        self._mailbox = mailbox
+    def __init__(self, waker: HubWaker) -> None:
+        self._waker = waker
         self._greenlet: Any = None
         self._woken = False
 
@@ -120,28 +120,28 @@ class HubParker:
         left = deadline.left()
         if left == 0.0:
             return False
-        mailbox = self._mailbox
+        waker = self._waker
         take_back = None
-        mailbox.enter()
+        waker.enter()
         try:
             # From here on a wake reaches the hub; one that came before has set the flag.
             if not self._woken:
                 self._greenlet = _current()
                 if left is not None:
-                    take_back = mailbox.call_after(left, self._resume)
-                mailbox.hub.switch()
+                    take_back = waker.call_after(left, self._resume)
+                waker.hub.switch()
             self._woken = False
         finally:
             # What is still posted must not switch to this greenthread when it is elsewhere.
             self._greenlet = None
-            mailbox.leave()
+            waker.leave()
             if take_back is not None:
                 take_back()
         return deadline.left() != 0.0
 
     def wake(self) -> bool:
         self._woken = True
-        self._mailbox.post(self._resume)
+        self._waker.post(self._resume)
         return True
 
     def _resume(self) -> None:
