@@ -33,6 +33,7 @@ class LockByKey:
 
         :raises TypeError: if ``key`` is not hashable
         """
+        self.registry.forget_dead()
         found = self.registry.get(key)
         if not self._plain:
             return found

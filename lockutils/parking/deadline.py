@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def timeout_of(blocking: bool, timeout: float | None) -> float | None:
+def limit_of(blocking: bool, timeout: float | None) -> float | None:
     """Return how long to wait, in seconds: 0 for a single try, ``None`` for ever.
 
     :raises TypeError: if ``timeout`` is not a number

@@ -8,9 +8,11 @@ descriptors.
 
 from __future__ import annotations
 
-import os
 import sys
 from time import monotonic
+
+from lockutils.local.caller import current_thread
+from lockutils.parking.base import LONGEST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,10 +46,17 @@ class HubWaker:
         if _current() is getattr(hub, "greenlet", hub):
             raise RuntimeError("a hub must not wait for a lock: it would stop its greenthreads")
         waker: HubWaker | None = getattr(hub, "_lockutils_waker", None)
-        # after fork the old one still rings the parent
-        if waker is None or waker._pid != os.getpid():
+        if waker is None:
             waker = hub._lockutils_waker = cls(hub)
         return waker
+
+    @classmethod
+    def forget_parent(cls) -> None:
+        """In a forked child: ring the child's hub from now on, and not the parent's."""
+        hub = cls._running_hub()
+        waker: HubWaker | None = getattr(hub, "_lockutils_waker", None)
+        if waker is not None:
+            waker._forget_parent()
 
     @staticmethod
     def _running_hub() -> Any:
@@ -55,28 +64,36 @@ class HubWaker:
 
     def __init__(self, hub: Any) -> None:
         self.hub = hub
-        self._pid = os.getpid()
+        self._thread = current_thread()
         self._calls: deque[Callable[[], None]] = deque()
-        self._parked = 0
+        #: who is parked: the hub is listening if there is anybody
+        self._parked: set[HubParker] = set()
 
-    def enter(self) -> None:
+    def enter(self, parker: HubParker) -> None:
         """Called in the hub's thread before a greenthread parks."""
-        self._parked += 1
-        if self._parked == 1:
-            self._listen()
+        self._parked.add(parker)
+        self._listen()
 
-    def leave(self) -> None:
-        """Called in the hub's thread after a greenthread parked."""
-        self._parked -= 1
-        if self._parked == 0:
+    def leave(self, parker: HubParker) -> None:
+        """Called in the hub's thread after a greenthread parked; each step can be repeated."""
+        self._parked.discard(parker)
+        if not self._parked:
             self._stop_listening()
+            if self._parked:  # a signal handler has parked meanwhile
+                self._listen()
 
-    def post(self, call: Callable[[], None]) -> None:
-        """Have ``call`` called by the hub.  From any thread, at any instruction."""
+    def post(self, call: Callable[[], None]) -> bool:
+        """Have ``call`` called by the hub.  From any thread, at any instruction.
+
+        :return: ``False`` if the hub has ended with its thread
+        """
+        if self._thread.has_ended():
+            return False
         # The hub's own thread rings, too: a signal handler may have interrupted the very
         # system call that the hub sleeps in.
         self._calls.append(call)
         self._ring()
+        return True
 
     def deliver(self, *_: object) -> None:
         """Called by the hub when it was rung."""
@@ -89,10 +106,15 @@ class HubWaker:
                 self._ring()
 
     def _listen(self) -> None:
+        """Have the hub listen, if it does not yet."""
         raise NotImplementedError
 
     def _stop_listening(self) -> None:
+        """Have the hub listen no more, if it does."""
         raise NotImplementedError
+
+    def _forget_parent(self) -> None:
+        pass
 
     def _ring(self) -> None:
         raise NotImplementedError
@@ -100,49 +122,68 @@ class HubWaker:
     def _answer(self) -> None:
         """Take back the ring, so that the next one is heard."""
 
-    def call_after(self, seconds: float, call: Callable[[], None]) -> Callable[[], None]:
-        """Have the hub call ``call`` after ``seconds``; return what takes that back."""
+    def call_after(
+        self, seconds: float, call: Callable[[], None], take_back: list[Callable[[], None]]
+    ) -> None:
+        """Have the hub call ``call`` after ``seconds``; put into ``take_back`` what prevents it."""
         raise NotImplementedError
 
 
 class HubParker:
     """Switches the calling greenthread to its hub."""
 
-    __slots__ = ("_greenlet", "_waker", "_woken")
+    __slots__ = ("_greenlet", "_take_back", "_waker", "_woken")
     clock = staticmethod(monotonic)
 
     def __init__(self, waker: HubWaker) -> None:
         self._waker = waker
         self._greenlet: Any = None
+        self._take_back: list[Callable[[], None]] = []
         self._woken = False
+
+    @property
+    def loop(self) -> object:
+        return self._waker.hub
 
     async def park(self, deadline: Deadline) -> bool:
         left = deadline.left()
         if left == 0.0:
             return False
         waker = self._waker
-        take_back = None
-        waker.enter()
         try:
-            # From here on a wake reaches the hub; one that came before has set the flag.
-            if not self._woken:
-                self._greenlet = _current()
-                if left is not None:
-                    take_back = waker.call_after(left, self._resume)
-                waker.hub.switch()
-            self._woken = False
-        finally:
-            # What is still posted must not switch to this greenthread when it is elsewhere.
-            self._greenlet = None
-            waker.leave()
-            if take_back is not None:
-                take_back()
+            try:
+                waker.enter(self)
+                # From here on a wake reaches the hub; one that came before has set the flag.
+                if not self._woken:
+                    self._greenlet = _current()
+                    if left is not None:
+                        seconds = min(left, LONGEST)
+                        waker.call_after(seconds, self._resume, self._take_back)
+                    waker.hub.switch()
+                self._woken = False
+            finally:
+                self._leave()
+        except BaseException:
+            # A signal handler may have raised in the middle of it, and a second one here.
+            try:
+                self._leave()
+            except BaseException:
+                self._leave()
+                raise
+            raise
         return deadline.left() != 0.0
+
+    def _leave(self) -> None:
+        # What is still posted must not switch to this greenthread when it is elsewhere.
+        self._greenlet = None
+        self._waker.leave(self)
+        while self._take_back:
+            self._take_back[-1]()
+            self._take_back.pop()
 
     def wake(self) -> bool:
         self._woken = True
-        self._waker.post(self._resume)
-        return True
+        return self._waker.post(self._resume)
 
     def _resume(self) -> None:
         greenlet, self._greenlet = self._greenlet, None

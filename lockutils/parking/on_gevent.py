@@ -30,7 +30,8 @@ class GeventWaker(HubWaker):
         self._watcher = hub.loop.async_()
 
     def _listen(self) -> None:
-        self._watcher.start(self.deliver)
+        if not self._watcher.active:
+            self._watcher.start(self.deliver)
 
     def _stop_listening(self) -> None:
         self._watcher.stop()
@@ -38,8 +39,9 @@ class GeventWaker(HubWaker):
     def _ring(self) -> None:
         self._watcher.send()
 
-    def call_after(self, seconds: float, call: Callable[[], None]) -> Callable[[], None]:
+    def call_after(
+        self, seconds: float, call: Callable[[], None], take_back: list[Callable[[], None]]
+    ) -> None:
         timer = self.hub.loop.timer(seconds)
+        take_back.append(timer.close)  # before it is active: nothing else would end it early
         timer.start(call, update=True)
-        close: Callable[[], None] = timer.close
-        return close

@@ -34,6 +34,29 @@ class Directory:
     def __str__(self) -> str:
         return printable(os.fsdecode(self.path))
 
+    shares = os.name == "posix"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Directory) and other.path == self.path
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+    def request(self, key, *, shared=False, slots=1, fair=False):  # type: ignore[no-untyped-def]
+        from lockutils.backends import FileClaim, SharedClaim, SlotClaim
+        from lockutils.backends.file.adapter import OldRequest
+
+        if shared:
+            return OldRequest(SharedClaim(key, self, fair))
+        if slots > 1:
+            return OldRequest(SlotClaim(key, self, fair, slots))
+        return OldRequest(FileClaim(key, self, fair))
+
+    def holder(self, key):  # type: ignore[no-untyped-def]
+        from lockutils.backends import FileClaim
+
+        return FileClaim(key, self).holder()
+
     def file_of(self, key: str) -> bytes:
         """Return the path of the lock file of ``key``.
 
