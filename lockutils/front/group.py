@@ -5,6 +5,7 @@ from __future__ import annotations
 from time import monotonic
 
 from lockutils.backends.file.naming import key_of
+from lockutils.front.handle import Handle
 from lockutils.front.lock import lock
 from lockutils.parking import task_parker
 from lockutils.parking.deadline import Deadline, limit_of
@@ -12,7 +13,6 @@ from lockutils.parking.deadline import Deadline, limit_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from types import TracebackType
 
     from lockutils.errors import AcquireLockFailedException
     from lockutils.front.handle import Lock
@@ -75,97 +75,61 @@ def lock_all(
     return LockGroup(handles, limit)
 
 
-class LockGroup:
+class LockGroup(Handle):
     """A handle of several locks.  Made by :func:`lockutils.lock_all`.
 
     As a :class:`Lock`: whoever has it may release it, and if it is dropped, it lets go.
     """
 
-    __slots__ = ("_limit", "_locks")
+    __slots__ = ("_locks",)
 
-    def __init__(self, locks: list[Lock], limit: float | None) -> None:
+    def __init__(self, locks: list[Lock], timeout: float | None) -> None:
         """Take over ``locks``, which nobody else uses, in the order to acquire them."""
+        super().__init__(timeout)
         self._locks = locks
-        self._limit = limit
 
     @property
     def names(self) -> list[str]:
         """The names, each once, in the order in which the locks are taken."""
         return [one.name for one in self._locks]
 
-    def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
-        """Acquire all of the locks; a wait blocks the calling thread or greenthread.
-
-        :param blocking: ``False`` tries once
-        :param timeout: in seconds, for all together; ``None`` is as :func:`lock_all` was told
-        :return: whether all are held now; if not, none is
-        :raises DeadlockError: if the caller would wait for itself for ever
-        :raises LockPathError: if a lock file cannot be used
-        :raises ValueError: if ``timeout`` is negative or NaN, or comes with ``blocking=False``
-        """
-        return self._acquire(self._limit_of(blocking, timeout)) is None
-
-    async def async_acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
-        """Acquire all of the locks; a wait suspends the calling task.  Else as :meth:`acquire`."""
-        return await self._acquire_in_task(self._limit_of(blocking, timeout)) is None
-
     def release(self) -> None:
-        """Let go of all of the locks.
+        """Release all of the locks.
 
         :raises RuntimeError: if they are not held; those that are, are released all the same
         """
         _release(self._locks)
 
-    async def async_release(self) -> None:
-        """Let go of all of the locks, as :meth:`release`; never waits."""
-        self.release()
-
     def __enter__(self) -> LockGroup:
-        """Acquire all of the locks.
-
-        :raises AcquireLockFailedException: if one is held by somebody else and ``blocking`` is
-            false; names that one
-        :raises LockTimeout: if the time-out ran out
-        """
         start = monotonic()
-        failed = self._acquire(self._limit)
+        failed = self._acquire_all(self._timeout, True)
         if failed is not None:
-            raise self._failure(failed, start)
+            raise self._failure_of(failed, start)
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.release()
 
     async def __aenter__(self) -> LockGroup:
         start = monotonic()
-        failed = await self._acquire_in_task(self._limit)
+        failed = await self._acquire_all_in_task(self._timeout, True)
         if failed is not None:
-            raise self._failure(failed, start)
+            raise self._failure_of(failed, start)
         return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.release()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.names!r}>"
 
-    def _acquire(self, limit: float | None) -> Lock | None:
+    def _acquire(self, timeout: float | None, scoped: bool = False) -> bool:
+        return self._acquire_all(timeout, scoped) is None
+
+    async def _acquire_in_task(self, timeout: float | None, scoped: bool = False) -> bool:
+        return await self._acquire_all_in_task(timeout, scoped) is None
+
+    def _acquire_all(self, timeout: float | None, scoped: bool) -> Lock | None:
         """Acquire all or none; return the one that was not to be had."""
-        left = _time_left(limit, monotonic)
+        left = _time_left(timeout, monotonic)
         taken: list[Lock] = []
         try:
             for one in self._locks:
-                if not one._acquire(left()):
+                if not one._acquire(left(), scoped):
                     break
                 taken.append(one)
             else:
@@ -176,13 +140,13 @@ class LockGroup:
         _release(taken)
         return one
 
-    async def _acquire_in_task(self, limit: float | None) -> Lock | None:
+    async def _acquire_all_in_task(self, timeout: float | None, scoped: bool) -> Lock | None:
         # on the clock of the task's loop, which need not be that of the system
-        left = _time_left(limit, task_parker().clock if limit else monotonic)
+        left = _time_left(timeout, task_parker().clock if timeout else monotonic)
         taken: list[Lock] = []
         try:
             for one in self._locks:
-                if not await one._acquire_in_task(left()):
+                if not await one._acquire_in_task(left(), scoped):
                     break
                 taken.append(one)
             else:
@@ -193,18 +157,13 @@ class LockGroup:
         _release(taken)
         return one
 
-    def _limit_of(self, blocking: bool, timeout: float | None) -> float | None:
-        if blocking and timeout is None:
-            return self._limit
-        return limit_of(blocking, timeout)
-
-    def _failure(self, failed: Lock, start: float) -> AcquireLockFailedException:
-        return failed._failure(monotonic() - start if self._limit else 0.0)
+    def _failure_of(self, failed: Lock, start: float) -> AcquireLockFailedException:
+        return failed._failure(monotonic() - start if self._timeout else 0.0)
 
 
-def _time_left(limit: float | None, clock: Callable[[], float]) -> Callable[[], float | None]:
+def _time_left(timeout: float | None, clock: Callable[[], float]) -> Callable[[], float | None]:
     """What each acquisition may still take: one deadline for all."""
-    return Deadline(limit, clock).left if limit else lambda: limit
+    return Deadline(timeout, clock).left if timeout else lambda: timeout
 
 
 def _release(locks: list[Lock]) -> None:

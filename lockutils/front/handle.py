@@ -1,10 +1,11 @@
-"""The handle: in-process turn, claim outside, held; and the same way back."""
+"""The handle: first in this process, granted outside, held; and the same way back."""
 
 from __future__ import annotations
 
 import os
 import sys
 from time import monotonic
+from weakref import ref
 
 from lockutils.errors import (
     AcquireLockFailedException,
@@ -13,7 +14,7 @@ from lockutils.errors import (
     LockTimeout,
     SlotsMismatchError,
 )
-from lockutils.local.waiters import Turn, take_turn
+from lockutils.local.waiters import Waiter, granted, take_turn
 from lockutils.observe import log
 from lockutils.parking import blocking_parker, task_checkpoint, task_parker
 from lockutils.parking.base import run
@@ -22,107 +23,73 @@ from lockutils.parking.on_thread import ThreadParker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Generator
     from types import TracebackType
-    from typing import TypeAlias
+    from typing import Any, TypeAlias
 
-    from lockutils.backends.base import Request as Claim
-    from lockutils.backends.file.directory import Directory
-    from lockutils.local.waiters import TurnQueue
+    from typing_extensions import Self
+
+    from lockutils.backends.base import Backend, Request
+    from lockutils.local.waiters import WaitQueue
     from lockutils.parking.base import Parker
 
-    Taking: TypeAlias = Callable[[TurnQueue, Turn], Generator[None, None, None]]
+    #: a hold: whose, what ends it, since when (for the log), and its level if it is reentrant
+    Hold: TypeAlias = tuple[Waiter, Generator[None, None, None], float, Any]
+
+#: seconds between two tries where nothing can wake us: doubled from the first to the last
+_FIRST_PAUSE, _LAST_PAUSE = 0.001, 0.064
+
+#: frames that a release may need, see :func:`_finish`
+_ROOM = 100
 
 
-class Lock:
-    """A handle of a named lock.  Made by :func:`lockutils.lock`; holds nothing until it acquires.
+class Handle:
+    """What a handle of one lock and a handle of several have in common."""
 
-    All handles of one name exclude each other, and so do the threads, greenthreads and tasks
-    that share one handle.  Whoever has the handle may release it, also from another thread.
-    A handle that is dropped while it holds lets go.
-    """
+    __slots__ = ("__weakref__", "_timeout")
 
-    __slots__ = (
-        "_directory",
-        "_do_log",
-        "_fair",
-        "_hold",
-        "_key",
-        "_limit",
-        "_queue",
-        "_turn",
-        "name",
-    )
-
-    def __init__(
-        self,
-        name: str,
-        key: str,
-        queue: TurnQueue,
-        directory: Directory | None = None,
-        limit: float | None = None,
-        do_log: bool | str = True,
-        fair: bool = False,
-    ) -> None:
-        #: the name as it was asked for
-        self.name = name
-        self._key = key
-        self._queue = queue
-        #: of the lock file; None if the lock is of this process alone
-        self._directory = directory
+    def __init__(self, timeout: float | None) -> None:
         #: how long to wait, in seconds: 0 tries once, None waits for ever
-        self._limit = limit
-        #: whether to log; a string says on whose behalf
-        self._do_log = do_log
-        #: whether waiters of all processes are served in strict order
-        self._fair = fair
-        #: the turn of the holder, and what gives it up, if this handle holds
-        self._turn: Turn | None = None
-        self._hold: Generator[None, None, None] | None = None
+        self._timeout = timeout
 
     def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
         """Acquire the lock; a wait blocks the calling thread or greenthread.
 
         :param blocking: ``False`` tries once
-        :param timeout: in seconds; ``None`` is as :func:`lockutils.lock` was told
-        :return: whether the lock is held now
+        :param timeout: in seconds, for all locks together; ``None`` is as the handle was told
+            when it was made
+        :return: whether the lock is held now; of several, whether all are, and else none is
         :raises DeadlockError: if the caller would wait for itself for ever
         :raises LockPathError: if the lock file cannot be used
         :raises ValueError: if ``timeout`` is negative or NaN, or comes with ``blocking=False``
         """
-        limit = self._limit if blocking and timeout is None else limit_of(blocking, timeout)
-        return self._acquire(limit)
+        plain = blocking and timeout is None
+        return self._acquire(self._timeout if plain else limit_of(blocking, timeout))
 
     async def async_acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
         """Acquire the lock; a wait suspends the calling task.  As :meth:`acquire` otherwise."""
-        limit = self._limit if blocking and timeout is None else limit_of(blocking, timeout)
-        return await self._acquire_in_task(limit)
-
-    def release(self) -> None:
-        """Let go of the lock and wake the next in line.
-
-        :raises RuntimeError: if this handle does not hold it, or a parent process does
-        """
-        turn = self._turn
-        # what a parent process acquired is not in the queue of a forked child
-        inherited = turn is not None and turn not in self._queue
-        self.__exit__(None, None, None)
-        if inherited:
-            raise RuntimeError(f"the lock {self.name!r} was acquired by the parent, before a fork")
+        plain = blocking and timeout is None
+        return await self._acquire_in_task(self._timeout if plain else limit_of(blocking, timeout))
 
     async def async_release(self) -> None:
-        """Let go of the lock, as :meth:`release`; never waits."""
+        """Release the lock, as :meth:`release`; never waits."""
         self.release()
 
-    def __enter__(self) -> Lock:
+    def __enter__(self) -> Self:
         """Acquire the lock.
 
         :raises AcquireLockFailedException: if it is held by somebody else and ``blocking``
-            is false
+            is false; of several locks, names that one
         :raises LockTimeout: if the time-out ran out
         """
-        start = monotonic() if self._limit else 0.0
-        if not self._acquire(self._limit):
+        start = monotonic() if self._timeout else 0.0
+        if not self._acquire(self._timeout, True):
+            raise self._failure(monotonic() - start)
+        return self
+
+    async def __aenter__(self) -> Self:
+        start = monotonic() if self._timeout else 0.0
+        if not await self._acquire_in_task(self._timeout, True):
             raise self._failure(monotonic() - start)
         return self
 
@@ -132,20 +99,7 @@ class Lock:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        turn, hold = self._turn, self._hold
-        if turn is None or hold is None:
-            raise RuntimeError(f"the lock {self.name!r} is released, but not held")
-        # the handle is free before the lock is: the next holder may be its next user
-        self._hold = self._turn = None
-        next(hold, None)
-        if turn.since:
-            log.released(self.name, self._do_log, monotonic() - turn.since)
-
-    async def __aenter__(self) -> Lock:
-        start = monotonic() if self._limit else 0.0
-        if not await self._acquire_in_task(self._limit):
-            raise self._failure(monotonic() - start)
-        return self
+        self.release()
 
     async def __aexit__(
         self,
@@ -155,10 +109,98 @@ class Lock:
     ) -> None:
         self.__exit__(kind, error, traceback)
 
+    def release(self) -> None:
+        raise NotImplementedError
+
+    def _acquire(self, timeout: float | None, scoped: bool = False) -> bool:
+        """Acquire; ``scoped`` says that nobody but the caller can release it."""
+        raise NotImplementedError
+
+    async def _acquire_in_task(self, timeout: float | None, scoped: bool = False) -> bool:
+        raise NotImplementedError
+
+    def _failure(self, waited: float) -> AcquireLockFailedException:
+        raise NotImplementedError
+
+
+class Lock(Handle):
+    """A handle of a named lock.  Made by :func:`lockutils.lock`; holds nothing until it acquires.
+
+    All handles of one name exclude each other, and so do the threads, greenthreads and tasks
+    that share one handle.  Whoever has the handle may release it, also from another thread.
+    A handle that is dropped while it holds releases the lock.
+    """
+
+    __slots__ = ("_backend", "_do_log", "_fair", "_holds", "_key", "_queue", "name")
+
+    def __init__(
+        self,
+        name: str,
+        key: str,
+        queue: WaitQueue,
+        backend: Backend | None = None,
+        timeout: float | None = None,
+        do_log: bool | str = True,
+        fair: bool = False,
+    ) -> None:
+        #: the name as it was asked for
+        self.name = name
+        self._key = key
+        self._queue = queue
+        #: where the lock is shared with other processes; None if it is of this process alone
+        self._backend = backend
+        self._timeout = timeout
+        #: whether to log; a string says on whose behalf
+        self._do_log = do_log
+        #: whether waiters of all processes are served in strict order
+        self._fair = fair
+        #: in the order in which they were acquired; one at most if the lock is exclusive
+        self._holds: list[Hold] = []
+
+    def release(self) -> None:
+        """Release the lock and wake the next in line.
+
+        :raises RuntimeError: if this handle does not hold it, or a parent process does
+        """
+        holds = self._holds[-1:]
+        # what a parent process acquired is not in the queue of a forked child
+        inherited = bool(holds) and holds[0][0] not in self._queue
+        self.__exit__(None, None, None)
+        if inherited:
+            raise RuntimeError(f"the lock {self.name!r} was acquired by the parent, before a fork")
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            # the handle is free before the lock is: the next holder may be its next user
+            hold = self._holds.pop()
+        except IndexError:
+            raise self._not_held() from None
+        self._end(hold)
+
+    def _end(self, hold: Hold) -> None:
+        try:
+            next(hold[1], None)
+        except RecursionError:
+            limit = sys.getrecursionlimit()
+            sys.setrecursionlimit(limit + _ROOM)
+            _finish(limit, self._queue, hold)
+        if hold[2]:
+            log.released(self.name, self._do_log, monotonic() - hold[2])
+
     def __repr__(self) -> str:
-        where = "" if self._directory is None else f" in {self._directory}"
-        state = "free" if self._hold is None else "held"
-        return f"<{type(self).__name__} {self.name!r}{where}, {state}>"
+        where = "" if self._backend is None else f" in {self._backend}"
+        return f"<Lock {self.name!r}{where}, {self._state()}>"
+
+    def _state(self) -> str:
+        return "held" if self._holds else "free"
+
+    def _not_held(self) -> RuntimeError:
+        return RuntimeError(f"the lock {self.name!r} is released, but not held")
 
     def hand_to_children(self) -> None:
         """Let programs that this process starts from now on inherit the lock, while it is held.
@@ -167,10 +209,11 @@ class Lock:
 
         :raises RuntimeError: if this handle does not hold an external lock
         """
-        turn = self._turn
-        if turn is None or turn.claim is None:
-            raise RuntimeError(f"the lock {self.name!r} is not held by a lock file")
-        turn.claim.hand_to_children()
+        requests = [waiter.request for waiter, *_ in self._holds]
+        for request in requests or [None]:
+            if request is None:
+                raise RuntimeError(f"the lock {self.name!r} is not held by a lock file")
+            request.hand_to_children()
 
     # --- the steps
 
@@ -178,145 +221,245 @@ class Lock:
     # class would be a twentieth of what an acquisition takes.
 
     def _acquire(
-        self, limit: float | None, turn: Turn | None = None, take: Taking = take_turn
+        self,
+        timeout: float | None,
+        scoped: bool = False,
+        waiter: Waiter | None = None,
+        level: object = None,
     ) -> bool:
-        if logs := self._do_log and log.enabled():
+        logs = self._do_log and log.enabled()
+        if logs:
             log.acquiring(self.name, self._do_log)
-        if turn is None:
-            turn = Turn()
-        hold = take(self._queue, turn)
+        if waiter is None:
+            waiter = Waiter()
+        hold = take_turn(self._queue, waiter, level)
         try:
             next(hold)
-            if self._try(turn, limit) or run(self._wait(turn, limit, by_task=False)):
-                self._turn, self._hold = turn, hold
-                if logs:
-                    self._log_acquired(turn)
-                return True
-            next(hold, None)
-            return False
+            if self._try(waiter, timeout):
+                waiter.scoped = scoped
+                if not waiter.passed:
+                    self._holds.append((waiter, hold, monotonic() if logs else 0.0, level))
+                    if logs:
+                        log.acquired(self.name, self._do_log, 0.0)
+                    return True
+            waiting = self._wait(hold, waiter, timeout, scoped, level, by_task=False)
+            return bool(run(waiting))
         except BaseException:
             self._undo(hold)
             raise
 
     async def _acquire_in_task(
-        self, limit: float | None, turn: Turn | None = None, take: Taking = take_turn
+        self,
+        timeout: float | None,
+        scoped: bool = False,
+        waiter: Waiter | None = None,
+        level: object = None,
     ) -> bool:
         await task_checkpoint()
-        if logs := self._do_log and log.enabled():
+        if self._do_log and log.enabled():
             log.acquiring(self.name, self._do_log)
-        if turn is None:
-            turn = Turn()
-        hold = take(self._queue, turn)
+        if waiter is None:
+            waiter = Waiter()
+        hold = take_turn(self._queue, waiter, level)
         try:
             next(hold)
-            if self._try(turn, limit) or await self._wait(turn, limit, by_task=True):
-                self._turn, self._hold = turn, hold
-                if logs:
-                    self._log_acquired(turn)
+            if self._try(waiter, timeout) and self._keep(hold, waiter, scoped, 0.0, level):
                 return True
+            return await self._wait(hold, waiter, timeout, scoped, level, by_task=True)
+        except BaseException:
+            self._undo(hold)
+            raise
+
+    def _keep(
+        self, hold: Generator[None, None, None], waiter: Waiter, scoped: bool, waited: float,
+        level: object,
+    ) -> bool:
+        """Note the hold; ``False`` if the waiter was passed at the last moment."""
+        waiter.scoped = scoped
+        if waiter.passed:
+            return False
+        waiter.entered(self._queue)
+        logs = self._do_log and log.enabled()
+        self._holds.append((waiter, hold, monotonic() if logs else 0.0, level))
+        if logs:
+            log.acquired(self.name, self._do_log, waited)
+        return True
+
+    def _undo(self, hold: Generator[None, None, None]) -> None:
+        for entry in self._holds[:]:
+            if entry[1] is hold:
+                self._holds.remove(entry)
+        hold.close()
+
+    def _try(self, waiter: Waiter, timeout: float | None) -> bool:
+        """Whether the lock is held now, since nobody else had it."""
+        try:
+            if self._queue[0] is not waiter:
+                return False
+        except IndexError:  # a signal handler has passed it
+            return False
+        return self._backend is None or self._try_outside(waiter, self._backend, timeout)
+
+    def _try_outside(self, waiter: Waiter, backend: Backend, timeout: float | None) -> bool:
+        # before the try: whoever passes the waiter cancels its request
+        request = waiter.request = self._request(waiter, backend)
+        # a caller that does not wait would have no turn in which to be fair to others
+        return request.try_now(timeout == 0)
+
+    def _request(self, waiter: Waiter, backend: Backend) -> Request:
+        shared, slots = waiter.shared, waiter.slots
+        return backend.request(self._key, shared=shared, slots=slots, fair=self._fair)
+
+    async def _wait(
+        self,
+        hold: Generator[None, None, None],
+        waiter: Waiter,
+        timeout: float | None,
+        scoped: bool,
+        level: object,
+        *,
+        by_task: bool,
+    ) -> bool:
+        """Go on where the first try had to stop; ``False`` when the time is up.
+
+        A waiter that was passed enters again: there may be one hold after the other.
+        """
+        start = monotonic()
+        parker: Parker | None = None
+        try:
+            while True:
+                if not waiter.passed:
+                    if parker is None:
+                        self._check_slots(waiter)
+                        if timeout == 0:
+                            break
+                        parker = task_parker() if by_task else blocking_parker()
+                        deadline = Deadline(timeout, parker.clock)
+                    waiter.token, waiter.woken = [None], 0.0
+                    if await self._wait_for_turn(waiter, parker, deadline, by_task=by_task):
+                        if self._keep(hold, waiter, scoped, monotonic() - start, level):
+                            return True
+                    elif not waiter.is_passed():
+                        break
+                next(hold, None)
+                waiter = waiter.again()
+                hold = take_turn(self._queue, waiter, level, True)
+                next(hold)
+                if self._try(waiter, timeout) and self._keep(
+                    hold, waiter, scoped, monotonic() - start, level
+                ):
+                    return True
             next(hold, None)
             return False
         except BaseException:
             self._undo(hold)
             raise
 
-    def _log_acquired(self, turn: Turn) -> None:
-        turn.since = monotonic()
-        log.acquired(self.name, self._do_log, turn.waited)
+    async def _wait_for_turn(
+        self, waiter: Waiter, parker: Parker, deadline: Deadline, *, by_task: bool
+    ) -> bool:
+        """Wait until ``waiter`` holds the lock; ``False`` if it was passed, or the time is up."""
+        queue, backend = self._queue, self._backend
+        tried = waiter.request is not None  # it was the first from the beginning
+        try:
+            waiter.parker = parker
+            queue.arrive(waiter, parker, by_task=by_task)
+            self._check_deadlock(waiter, deadline, by_task=by_task)
+            if backend is not None and self._fair and not tried:
+                # on arrival, and not only when it is first: others may arrive in between
+                waiter.request = self._request(waiter, backend)
+                waiter.request.enqueue()
+            while not waiter.is_next(queue):
+                if waiter.is_passed():
+                    return False
+                if not await parker.park(deadline) and not waiter.is_next(queue):
+                    return False
+                waiter.woken = 0.0
+            if backend is not None:
+                request = waiter.request or self._request(waiter, backend)
+                waiter.request = request
+                if not (not tried and request.try_now()) and not await self._wait_outside(
+                    waiter, request, parker, deadline
+                ):
+                    return False
+            return waiter.commit()
+        finally:
+            waiter.parker = None
 
-    def _undo(self, hold: Generator[None, None, None]) -> None:
-        if self._hold is hold:
-            self._hold = self._turn = None
-        hold.close()
-
-    def _try(self, turn: Turn, limit: float | None) -> bool:
-        """Whether the lock is held now, since nobody else had it."""
-        if self._queue[0] is not turn:
-            return False
-        directory = self._directory
-        return directory is None or self._try_outside(turn, directory, limit)
-
-    def _try_outside(self, turn: Turn, directory: Directory, limit: float | None) -> bool:
-        claim = turn.claim
-        if claim is None:
-            claim = turn.claim = self._new_claim(directory)
-        # who does not wait would have no turn in which to be fair to others
-        return claim.try_now(limit == 0)
-
-    def _new_claim(self, directory: Directory) -> Claim:
-        return directory.request(self._key, fair=self._fair)
-
-    async def _wait(self, turn: Turn, limit: float | None, *, by_task: bool) -> bool:
-        """Go on where :meth:`_try` had to stop; ``False`` when the time is up."""
-        queue = self._queue
-        first = queue[0]
-        if first.slots != turn.slots:
-            raise SlotsMismatchError(self.name, turn.slots, first.slots)
-        if limit == 0:
-            return False
-        start = monotonic()
-        waiter: Parker = task_parker() if by_task else blocking_parker()
-        deadline = Deadline(limit, waiter.clock)
-        # To ask for more than one has is an error also with a time-out: nobody else ends that.
-        upgrades = first.shared and not turn.shared
-        if (limit is None or upgrades) and queue.waits_for_itself(turn, by_task=by_task):
-            raise DeadlockError(f"the caller holds {self.name!r}, and would wait for itself")
-        directory = self._directory
-        #: if the turn was ours from the beginning, the try outside has failed already
-        tried = turn.claim is not None
-        if self._fair and directory is not None:
-            # on arrival, and not only when the turn comes: others may arrive in between
-            turn.claim = turn.claim or self._new_claim(directory)
-            turn.claim.enqueue()
-        if not await queue.wait_for(turn, waiter, deadline):
-            return False
-        if directory is not None and (tried or not self._try(turn, limit)):
-            claim = turn.claim
-            assert claim is not None
-            if not await _outside(claim, waiter, deadline):
+    async def _wait_outside(
+        self, waiter: Waiter, request: Request, parker: Parker, deadline: Deadline
+    ) -> bool:
+        """Wait until other processes have released the lock."""
+        if isinstance(parker, ThreadParker):
+            held = not waiter.is_passed() and request.block(deadline)
+            if held is not None:
+                return held
+        references = ref(self._queue), ref(waiter)
+        started = request.start(lambda: granted(*references))
+        pause = _FIRST_PAUSE
+        while request.grant is None:
+            if request.error is not None:
+                raise request.error
+            if waiter.is_passed():
                 return False
-        turn.waited = monotonic() - start
+            if started:
+                in_time = await parker.park(deadline)
+            else:  # it polls: no helper thread is available
+                left = deadline.left()
+                in_time = left is None or left > pause
+                await parker.park(Deadline(pause if in_time else left, parker.clock))
+                pause = min(2 * pause, _LAST_PAUSE)
+                request.try_now()
+            waiter.woken = 0.0
+            if not in_time and request.grant is None and request.error is None:
+                return False
         return True
 
+    def _check_slots(self, waiter: Waiter) -> None:
+        for first in self._queue[:1]:
+            if first.slots != waiter.slots:
+                raise SlotsMismatchError(self.name, waiter.slots, first.slots)
+
+    def _check_deadlock(self, waiter: Waiter, deadline: Deadline, *, by_task: bool) -> None:
+        # To ask for more than one has is an error also with a time-out: nobody else ends that.
+        upgrades = not waiter.shared and any(first.shared for first in self._queue[:1])
+        if (deadline.left() is None or upgrades) and self._queue.waits_for_itself(
+            waiter, by_task=by_task
+        ):
+            cure = "acquire it once, or with reentrant=True both times"
+            if waiter.task is not None and not by_task:
+                cure += "; in a task, use 'async with', which does not stop the event loop"
+            raise DeadlockError(
+                f"the caller holds {self.name!r}, and would wait for itself: {cure}"
+            )
+
     def _failure(self, waited: float) -> AcquireLockFailedException:
-        if self._limit == 0:
+        if self._timeout == 0:
             return AcquireLockFailedException(self.name, 0.0, self._holder())
         return LockTimeout(self.name, waited, self._holder())
 
     def _holder(self) -> Holder | None:
-        if self._directory is not None:
-            holder = self._directory.holder(self._key)
+        if self._backend is not None:
+            holder = self._backend.holder(self._key)
             if holder is not None:
                 return holder
-        try:
-            thread = self._queue[0].thread.ident
-        except IndexError:
-            return None
-        return Holder(os.getpid(), f"thread {_thread_name(thread)}")
+        for first in self._queue[:1]:
+            return Holder(os.getpid(), f"thread {_thread_name(first.thread.ident)}")
+        return None
 
 
-async def _outside(request, waiter, deadline):
-    if isinstance(waiter, ThreadParker):
-        held = request.block(deadline)
-        if held is not None:
-            return held
-    if not request.start(waiter.wake):
-        pause = 0.001
-        while True:
-            left = deadline.left()
-            step = pause if left is None else min(pause, left)
-            await waiter.park(Deadline(step, waiter.clock))
-            if request.try_now(False):
-                return True
-            if left is not None and left <= step:
-                return False
-            pause = min(2 * pause, 0.064)
-    while request.grant is None:
-        if request.error is not None:
-            raise request.error
-        if not await waiter.park(deadline) and request.grant is None:
-            return False
-    return True
+def _finish(limit: int, queue: WaitQueue, hold: Hold) -> None:
+    """Do what a release could not do at the recursion limit, which was raised for it."""
+    waiter, _, _, level = hold
+    try:
+        waiter.leave(queue, level)
+    finally:
+        for more in range(_ROOM):  # it cannot be less than the depth that is in use
+            try:
+                sys.setrecursionlimit(limit + more)
+                break
+            except RecursionError:
+                pass
 
 
 def _thread_name(ident: int) -> str:

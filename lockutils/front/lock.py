@@ -10,15 +10,16 @@ from lockutils.front.handle import Lock
 from lockutils.front.sharing import Mode, SharingLock
 from lockutils.local.lock_by_key import Semaphores
 from lockutils.local.registry import Registry
-from lockutils.local.waiters import TurnQueue
+from lockutils.local.waiters import WaitQueue
 from lockutils.parking.deadline import limit_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from lockutils.backends.base import Backend
     from lockutils.front.settings import StrPath
 
 _modules = sys.modules
-_default_registry: Registry[TurnQueue] = Registry(TurnQueue)
+_default_registry: Registry[WaitQueue] = Registry(WaitQueue)
 _default_registry.of_names = True
 
 
@@ -80,19 +81,19 @@ def lock(
     key = name if plain else key_of(name, lock_file_prefix)
     limit = None if blocking and timeout is None else limit_of(blocking, timeout)
     if external and ("oslo_config.cfg" not in _modules or settings.process_locking()):
-        directory = settings.lock_directory(lock_path)
+        backend: Backend | None = settings.lock_directory(lock_path)
     else:
-        directory = None
+        backend = None
     registry = _default_registry if semaphores is None else _registry_of(semaphores)
     queue = registry.get(key)
     if shared or reentrant or slots != 1:
         mode = Mode(shared, slots, reentrant)
-        return SharingLock(name, key, queue, directory, limit, do_log, fair, mode)
-    return Lock(name, key, queue, directory, limit, do_log, fair)
+        return SharingLock(name, key, queue, backend, limit, do_log, fair, mode)
+    return Lock(name, key, queue, backend, limit, do_log, fair)
 
 
-def _registry_of(semaphores: Semaphores) -> Registry[TurnQueue]:
+def _registry_of(semaphores: Semaphores) -> Registry[WaitQueue]:
     if not isinstance(semaphores, Semaphores):
         raise TypeError(f"semaphores must be a lockutils.Semaphores or None, not {semaphores!r}")
-    registry: Registry[TurnQueue] = semaphores.registry
+    registry: Registry[WaitQueue] = semaphores.registry
     return registry

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from lockutils.front.handle import Lock
-from lockutils.local.shared_waiters import JointTurn, take_level
-from lockutils.local.waiters import Turn, take_turn
+from lockutils.local.shared_waiters import Level, SharedWaiter
+from lockutils.local.waiters import Waiter, take_turn
 from lockutils.parking import task_checkpoint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
+    from typing import Any
 
-    from lockutils.backends.base import Request as Claim
-    from lockutils.backends.file.directory import Directory
-    from lockutils.front.handle import Taking
-    from lockutils.local.waiters import TurnQueue
+    from lockutils.backends.base import Backend
+    from lockutils.front.handle import Hold
+    from lockutils.local.waiters import WaitQueue
 
 
 #: each one may cost a system call or two of who looks for a free one
@@ -51,117 +51,53 @@ class SharingLock(Lock):
     none, the latest of all, since whoever has the handle may release it.
     """
 
-    __slots__ = ("_holds", "_mode")
+    __slots__ = ("_mode",)
 
     def __init__(
         self,
         name: str,
         key: str,
-        queue: TurnQueue,
-        directory: Directory | None,
-        limit: float | None,
+        queue: WaitQueue,
+        backend: Backend | None,
+        timeout: float | None,
         do_log: bool | str,
         fair: bool,
         mode: Mode,
     ) -> None:
-        if directory is not None and not directory.shares and (mode.shared or mode.slots > 1):
+        if backend is not None and not backend.shares and (mode.shared or mode.slots > 1):
             raise ValueError("shared and slots need fcntl for external locks, which is not here")
-        super().__init__(name, key, queue, directory, limit, do_log, fair)
+        super().__init__(name, key, queue, backend, timeout, do_log, fair)
         self._mode = mode
-        #: in the order in which they were acquired
-        self._holds: list[_Hold] = []
 
-    def _acquire(self, limit: float | None, *_: object) -> bool:
-        hold = _Hold(self)
-        try:
-            if not hold.acquire_again() and not hold._acquire(limit, *hold.how()):
-                return False
-            self._holds.append(hold)
-            return True
-        except BaseException:
-            self._drop(hold)
-            raise
+    def _acquire(self, timeout: float | None, scoped: bool = False, *_: Any) -> bool:
+        waiter, level = self._how(scoped)
+        again = self._acquire_again(waiter, level)
+        return again or super()._acquire(timeout, scoped, waiter, level)
 
-    async def _acquire_in_task(self, limit: float | None, *_: object) -> bool:
+    async def _acquire_in_task(self, timeout: float | None, scoped: bool = False, *_: Any) -> bool:
         await task_checkpoint()
-        hold = _Hold(self)
-        try:
-            if not hold.acquire_again() and not await hold._acquire_in_task(limit, *hold.how()):
-                return False
-            self._holds.append(hold)
-            return True
-        except BaseException:
-            self._drop(hold)
-            raise
+        waiter, level = self._how(scoped)
+        again = self._acquire_again(waiter, level)
+        return again or await super()._acquire_in_task(timeout, scoped, waiter, level)
 
-    def _drop(self, hold: _Hold) -> None:
-        if hold in self._holds:
-            self._holds.remove(hold)
-        if hold._hold is not None:
-            hold._undo(hold._hold)
+    def _how(self, scoped: bool) -> tuple[SharedWaiter, Level | None]:
+        mode, backend = self._mode, self._backend
+        self._queue.mixed = True  # before it is in the queue
+        waiter = SharedWaiter(mode.shared, mode.slots, mode.reentrant, backend)
+        return waiter, Level(scoped) if mode.reentrant else None
 
-    def release(self) -> None:
-        self._latest().release()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._latest().__exit__(kind, error, traceback)
-
-    def _latest(self) -> _Hold:
-        """Take out the hold that is to be released."""
-        caller = Turn()
-        while True:
-            holds = list(self._holds)
-            if not holds:
-                raise RuntimeError(f"the lock {self.name!r} is released, but not held")
-            mine = [hold for hold in holds if hold.is_of(caller)] or holds
-            try:
-                self._holds.remove(mine[-1])
-            except ValueError:
-                continue  # another thread was faster
-            return mine[-1]
-
-    def hand_to_children(self) -> None:
-        for hold in self._holds or [_Hold(self)]:
-            hold.hand_to_children()
-
-    def __repr__(self) -> str:
-        where = "" if self._directory is None else f" in {self._directory}"
-        state = f"held {len(self._holds)} times" if self._holds else "free"
-        return f"<Lock {self.name!r}{where}, {state}>"
-
-
-class _Hold(Lock):
-    """One hold of a handle, or the wait for it."""
-
-    __slots__ = ("_mode",)
-
-    def __init__(self, of: SharingLock) -> None:
-        where = of._queue, of._directory
-        super().__init__(of.name, of._key, *where, of._limit, of._do_log, of._fair)
-        self._mode = of._mode
-
-    def is_of(self, caller: Turn) -> bool:
-        turn = self._turn
-        return turn is not None and turn.is_of_same(caller)
-
-    def acquire_again(self) -> bool:
+    def _acquire_again(self, wanted: SharedWaiter, level: Level | None) -> bool:
         """Whether the caller has it already and may have it once more, and now does."""
-        if not self._mode.reentrant:
+        if level is None:
             return False
-        wanted = self._new_turn()
-        for turn in self._queue.holders():
-            if isinstance(turn, JointTurn) and turn.covers(wanted):
-                hold = take_level(self._queue, turn)
+        for waiter in self._queue.holders():
+            if isinstance(waiter, SharedWaiter) and waiter.covers(wanted):
+                hold = take_turn(self._queue, waiter, level)
                 try:
                     next(hold)
                     # another thread that has the handle may have released it meanwhile
-                    if not turn.ended:
-                        self._turn, self._hold = turn, hold
+                    if not waiter.ended:
+                        self._holds.append((waiter, hold, 0.0, level))
                         return True
                     next(hold, None)
                 except BaseException:
@@ -169,30 +105,32 @@ class _Hold(Lock):
                     raise
         return False
 
-    def how(self) -> tuple[Turn, Taking]:
-        """The turn to acquire, and what takes it."""
-        return self._new_turn(), take_level if self._mode.reentrant else take_turn
-
-    def _new_turn(self) -> JointTurn:
-        mode, directory = self._mode, self._directory
-        place = None if directory is None else directory.path
-        return JointTurn(mode.shared, mode.slots, mode.reentrant, place)
-
-    def _new_claim(self, directory: Directory) -> Claim:
-        mode = self._mode
-        return directory.request(self._key, shared=mode.shared, slots=mode.slots, fair=self._fair)
-
-    def _try(self, turn: Turn, limit: float | None) -> bool:
-        if not turn.is_next(self._queue):
+    def _try(self, waiter: Waiter, timeout: float | None) -> bool:
+        if not waiter.is_next(self._queue):
             return False
-        directory = self._directory
-        if directory is not None and not self._try_outside(turn, directory, limit):
-            return False
-        turn.entered(self._queue)
-        return True
+        return self._backend is None or self._try_outside(waiter, self._backend, timeout)
 
-    async def _wait(self, turn: Turn, limit: float | None, *, by_task: bool) -> bool:
-        if not await super()._wait(turn, limit, by_task=by_task):
-            return False
-        turn.entered(self._queue)
-        return True
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._end(self._latest())
+
+    def _latest(self) -> Hold:
+        """Take out the hold that is to be released."""
+        caller = Waiter()
+        while True:
+            holds = self._holds[:]
+            if not holds:
+                raise self._not_held()
+            mine = [hold for hold in holds if hold[0].is_of_same(caller)] or holds
+            try:
+                self._holds.remove(mine[-1])
+            except ValueError:
+                continue  # another thread was faster
+            return mine[-1]
+
+    def _state(self) -> str:
+        return f"held {len(self._holds)} times" if self._holds else "free"

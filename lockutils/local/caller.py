@@ -1,9 +1,9 @@
 """Who is asking: which native thread, which greenthread in it, which task on it.
 
-The libraries are looked up in ``sys.modules`` and never imported: where one is not loaded,
-none of its waiters exist.  A greenlet or task is told by a weak reference.  A queue that kept
-one alive would keep its locks held, too; and a number, as ``id`` is or the identity of a
-thread, soon belongs to another.
+The libraries are looked up in ``sys.modules`` and never imported: a library that is not loaded
+has no waiters.  A weak reference identifies a greenlet or task.  A queue that kept one alive
+would keep its locks held, too; and a number, as ``id`` is or the identity of a thread, soon
+belongs to another.
 """
 
 from __future__ import annotations
@@ -21,20 +21,31 @@ _modules = sys.modules
 here = local()
 
 
+class _Life:
+    """Ends with its thread: only the thread's own storage refers to it."""
+
+
 class Thread:
     """A native thread, as long as anybody knows it."""
 
-    __slots__ = ("ident",)
+    __slots__ = ("ident", "life")
 
     def __init__(self) -> None:
         self.ident: int = get_ident()
+        self.life: ref[_Life] | None = None
+
+    def has_ended(self) -> bool:
+        return self.life is not None and self.life() is None
 
 
 def current_thread() -> Thread:
     try:
         thread: Thread = here.thread
     except AttributeError:
-        thread = here.thread = Thread()
+        # a signal handler may come here at any instruction: setdefault is one step
+        known = here.__dict__
+        thread = known.setdefault("thread", Thread())
+        thread.life = ref(known.setdefault("life", _Life()))
     return thread
 
 
@@ -61,7 +72,7 @@ def current_task() -> ref[Any] | None:
 
 
 def in_trio() -> bool:
-    """Whether a trio task is running."""
+    """Whether trio code is running, and not asyncio code on top of it (trio-asyncio)."""
     lowlevel = getattr(_modules.get("trio"), "lowlevel", None)
     if lowlevel is None:
         return False
@@ -69,4 +80,20 @@ def in_trio() -> bool:
         lowlevel.current_task()  # in_trio_task() came with trio 0.23
     except (AttributeError, RuntimeError):
         return False
-    return True
+    library = getattr(_modules.get("sniffio"), "current_async_library", None)
+    try:
+        return library is None or library() == "trio"
+    except RuntimeError:  # nobody has told sniffio
+        return True
+
+
+def has_finished(owner: ref[Any]) -> bool:
+    """Whether a task or greenlet will never run again."""
+    alive = owner()
+    if alive is None:
+        return True
+    if hasattr(alive, "done"):  # asyncio's
+        return bool(alive.done())
+    if hasattr(alive, "coro"):  # trio's
+        return getattr(alive.coro, "cr_frame", alive) is None
+    return bool(getattr(alive, "dead", False))

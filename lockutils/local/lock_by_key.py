@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lockutils.front.handle import Lock
 from lockutils.local.registry import Registry
-from lockutils.local.waiters import TurnQueue
+from lockutils.local.waiters import WaitQueue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,13 +26,14 @@ class LockByKey:
 
     def __init__(self, lock_factory: Callable[[], Any] | None = None) -> None:
         self._plain = lock_factory is None
-        self.registry: Registry[Any] = Registry(lock_factory or TurnQueue)
+        self.registry: Registry[Any] = Registry(lock_factory or WaitQueue)
 
     def __getitem__(self, key: Hashable) -> Any:
         """Return the lock of ``key``.
 
         :raises TypeError: if ``key`` is not hashable
         """
+        self.registry.forget_dead()
         found = self.registry.get(key)
         if not self._plain:
             return found

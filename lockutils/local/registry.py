@@ -10,15 +10,12 @@ import os
 from _weakref import _remove_dead_weakref  # type: ignore[attr-defined]
 from weakref import WeakSet, ref
 
-from lockutils.local.caller import current_thread
-from lockutils.parking.native import allocate_lock
+from lockutils.parking.on_eventlet import EventletWaker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
     from typing import Any, Generic, TypeVar
-
-    from lockutils.local.caller import Thread
 
     LockT = TypeVar("LockT")
 
@@ -35,42 +32,41 @@ _LEAST_ROOM = 64
 _PLAIN = frozenset({str, int, bytes})
 
 
+class _KeyedRef(ref):  # type: ignore[type-arg]
+    """A reference that knows its key."""
+
+    __slots__ = ("key",)
+    key: Hashable
+
+
 class Registry(_Base["LockT"]):
     """One live lock for each key in use; it goes with its last user, and its entry soon after.
 
     Every holder and every waiter has a strong reference to the lock, so it cannot go while
     somebody depends on it (nova bug 872558).
 
-    For names there is no guard around look-up-or-create.  A guard would be entered a second
-    time by the same thread when a signal handler, or a finaliser that the garbage collector
-    runs in the middle, takes a lock.  ``dict.setdefault`` is one step if C compares the keys,
-    and the loop below starts again whenever what it found was dying.
+    There is no guard around look-up-or-create.  A guard would be entered a second time by the
+    same thread when a signal handler, or a finaliser that the garbage collector runs in the
+    middle, takes a lock.  ``dict.setdefault`` is one step if C compares the keys.  The loop
+    below starts again whenever what it found was dying.
     """
 
     #: whether the keys are names of locks, for :func:`registries_of_names`
     of_names: bool
 
-    __slots__ = (
-        "__weakref__",
-        "_creators",
-        "_factory",
-        "_guard",
-        "_references",
-        "_room",
-        "of_names",
-    )
+    __slots__ = ("__weakref__", "_dead", "_factory", "_references", "_room", "of_names")
 
     def __init__(self, factory: Callable[[], LockT]) -> None:
         self._factory = factory
-        self._guard = allocate_lock()
-        self._creators: list[Thread] = []
         self._references: dict[Hashable, ref[LockT]] = {}
+        #: references to locks that are gone, of keys that are not plain: those may be large
+        self._dead: list[_KeyedRef] = []
         #: how many entries there may be, the dead among them, before the dead are removed
         self._room = _LEAST_ROOM
         self.of_names = False
         _registries.add(self)
 
-    def get(self, key: Hashable, is_guarded: bool = False) -> LockT:
+    def get(self, key: Hashable) -> LockT:
         """Return the lock of ``key``, the same to all callers as long as anybody has it."""
         references = self._references
         reference = references.get(key)
@@ -78,8 +74,8 @@ class Registry(_Base["LockT"]):
             found = reference()
             if found is not None:
                 return found
-        if type(key) not in _PLAIN and not is_guarded:
-            return self._create_guarded(key)
+        if type(key) not in _PLAIN:
+            return self._create(key)
         if len(references) >= self._room:
             self._sweep()
         while True:
@@ -89,32 +85,42 @@ class Registry(_Base["LockT"]):
             if found is not None:
                 return found
 
-    def _create_guarded(self, key: Hashable) -> LockT:
+    def _create(self, key: Hashable) -> LockT:
         """For keys whose comparison may be Python code.
 
-        That lets in another thread between setdefault's search and its insertion.
+        That lets in another thread in the middle of the search of setdefault, which may then
+        insert a twin of an entry that it did not see.  But whoever searches afterwards finds
+        the same one of the two.
         """
-        caller = current_thread()
-        if caller in self._creators:  # from a signal handler or finaliser, in the middle of it
-            return self.get(key, True)
-        try:
-            # before the guard is entered: at no instant may the same thread wait for itself
-            self._creators.append(caller)
-            with self._guard:
-                return self.get(key, True)
-        finally:
-            if caller in self._creators:
-                self._creators.remove(caller)
+        self.forget_dead()
+        references = self._references
+        while True:
+            lock = self._factory()
+            _remove_dead_weakref(references, key)
+            reference = _KeyedRef(lock, self._dead.append)  # in C: nothing can be raised into it
+            reference.key = key
+            references.setdefault(key, reference)
+            found = references.get(key, reference)()
+            if found is not None:
+                return found
+
+    def forget_dead(self) -> None:
+        """Let go of keys that nobody uses any more."""
+        while self._dead:
+            try:
+                dead = self._dead.pop()
+            except IndexError:
+                return
+            _remove_dead_weakref(self._references, dead.key)
 
     def _sweep(self) -> None:
         """Remove the dead entries.  Rare enough to cost each entry little.
 
-        Not by a callback of the references: that would be Python code at the end of each
-        use, and what a signal handler raises into a callback is lost.
+        Not by a callback of the references, which would cost each use.
         """
         references = self._references
         # Not its items: making a tuple may start the collector, and a finaliser take a lock.
-        for key in list(references):
+        for key in list(references.copy()):
             _remove_dead_weakref(references, key)
         self._room = max(_LEAST_ROOM, 2 * len(references))
 
@@ -125,7 +131,7 @@ class Registry(_Base["LockT"]):
 
     def items(self) -> Iterator[tuple[Hashable, LockT]]:
         """Yield each live key and its lock."""
-        for key in list(self._references):
+        for key in list(self._references.copy()):
             lock = self.find(key)
             if lock is not None:
                 yield key, lock
@@ -136,7 +142,8 @@ class Registry(_Base["LockT"]):
 
     def __len__(self) -> int:
         """The number of keys that somebody holds, waits for or has a lock of."""
-        return sum(reference() is not None for reference in list(self._references.values()))
+        self.forget_dead()
+        return sum(reference() is not None for reference in self._references.copy().values())
 
 
 _registries: WeakSet[Registry[Any]] = WeakSet()
@@ -152,10 +159,9 @@ def registries_of_names() -> list[Registry[Any]]:
 
 
 def _after_fork_in_child() -> None:
-    """The child holds nothing: whoever held or waited does so in the parent alone."""
+    """The child holds nothing, and of those who wait it has the ones of the thread that forked."""
+    EventletWaker.forget_parent()
     for registry in list(_registries):
-        registry._guard = allocate_lock()
-        registry._creators = []
         for reference in list(registry._references.values()):
             forget = getattr(reference(), "forget_parent", None)
             if forget is not None:

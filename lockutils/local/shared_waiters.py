@@ -1,26 +1,35 @@
-"""Turns that hold together: readers, slots; and one that its holder takes several times.
+"""Waiters that hold together: readers, slots; and one that its holder takes several times.
 
 As everywhere, the position in the queue is the truth.  A reader may go in if all before it
 are readers, a contender for one of N slots if it is one of the first N.  Whoever may go in
 will be allowed to until it leaves, since others only come behind it.
 
-Of those that also need the lock file one at a time asks for it: the next does when that one
-has it.  So a process has one contender outside, whatever the number of its readers.
+Of those that also need the lock outside of the process one at a time asks for it: the next
+does when that one has it.  So a process has one contender outside, whatever the number of its
+readers.
 """
 
 from __future__ import annotations
 
-from lockutils.local.waiters import Turn, give_up
+from lockutils.local.waiters import Waiter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Hashable
     from typing import TypeGuard
 
-    from lockutils.local.waiters import TurnQueue
+    from lockutils.local.waiters import WaitQueue
 
 
-class JointTurn(Turn):
+class Level:
+    """One of the times that a reentrant lock is held by its holder."""
+
+    __slots__ = ("scoped",)
+
+    def __init__(self, scoped: bool) -> None:
+        self.scoped = scoped
+
+
+class SharedWaiter(Waiter):
     """A place in the queue that may hold together with those next to it."""
 
     joint = True
@@ -29,32 +38,31 @@ class JointTurn(Turn):
     #: whether its last level was released
     ended = False
 
-    def __init__(self, shared: bool, slots: int, reentrant: bool, place: Hashable) -> None:
+    def __init__(self, shared: bool, slots: int, reentrant: bool, place: object) -> None:
         super().__init__()
         self.shared = shared
         self.slots = slots
         self.reentrant = reentrant
-        #: the lock file, if there is one
         self.place = place
-        #: how often it is held by its holder: one object each
-        self.levels: list[object] = []
+        #: how often it is held by its holder
+        self.levels: list[Level] = []
 
-    def is_next(self, queue: TurnQueue) -> bool:
+    def again(self) -> SharedWaiter:
+        return SharedWaiter(self.shared, self.slots, self.reentrant, self.place)
+
+    def is_next(self, queue: WaitQueue) -> bool:
         if self.may_enter:
-            return True
-        try:
-            # one step
-            last, before = queue[-1], queue[-2]
-        except IndexError:
-            pass
-        else:
-            # A crowd of readers that arrive one after the other need not go through all those
-            # before them: if the last one is in, so are they.
-            if last is self and before.held and before.shared and self.shared:
+            return not self.passed
+        # A crowd of readers that arrive one after the other need not go through all those
+        # before them: if the last one is in, so are they.
+        end = queue[-2:]
+        if len(end) == 2 and end[1] is self:
+            before = end[0]
+            if before.held and before.shared and self.shared:
                 self.may_enter = before.place is not None or self.place is None
                 if self.may_enter:
                     return True
-        for other in list(queue)[: None if self.shared else self.slots]:
+        for other in queue[: None if self.shared else self.slots]:
             if other is self:
                 self.may_enter = True
                 return True
@@ -62,20 +70,20 @@ class JointTurn(Turn):
                 return False
         return False
 
-    def _goes_with(self, other: Turn) -> bool:
+    def _goes_with(self, other: Waiter) -> bool:
         if self.place is not None and other.place is not None and not other.held:
             return False
         return self._is_like(other)
 
-    def _is_like(self, other: Turn) -> TypeGuard[JointTurn]:
+    def _is_like(self, other: Waiter) -> TypeGuard[SharedWaiter]:
         """Whether it may hold at the same time."""
         if self.shared:
             return other.shared
         return self.slots > 1 and other.slots == self.slots
 
-    def wake_run(self, queue: TurnQueue) -> bool:
+    def wake_run(self, queue: WaitQueue) -> bool:
         contended = False
-        for other in list(queue)[: None if self.shared else self.slots]:
+        for other in queue[: None if self.shared else self.slots]:
             if other is not self and not self._is_like(other):
                 break
             if other.held:
@@ -90,63 +98,52 @@ class JointTurn(Turn):
             other.may_enter = True
         return True
 
-    def entered(self, queue: TurnQueue) -> None:
+    def entered(self, queue: WaitQueue) -> None:
         self.held = True
-        if self.place is None or queue[-1] is self:
+        if self.place is None or queue[-1:] == [self]:
             return
         try:
             # now the next one may ask outside
             while not queue[0].wake_run(queue):
                 pass
+        except IndexError:
+            pass  # in a forked child
         except BaseException:
-            # whoever gives up what he has not got does what is missing here
+            # whoever gives up what it has not got does what is missing here
             self.held = False
             raise
 
-    def covers(self, other: JointTurn) -> bool:
-        """Whether who has this turn may have ``other`` at once, as one level more of it."""
+    def enter_level(self, queue: WaitQueue, level: object) -> None:
+        assert isinstance(level, Level)
+        self.levels.append(level)
+        if len(self.levels) == 1 and not self.held:
+            queue.append(self)
+
+    def leave(self, queue: WaitQueue, level: object) -> None:
+        """Leave one level, and the queue with the last."""
+        if level is not None:
+            try:
+                self.levels.remove(level)  # type: ignore[arg-type]
+            except ValueError:
+                pass  # a second time
+        # one step: who takes another level meanwhile, and does not find it ended, has it
+        if not self.levels:
+            self.ended = True
+        if self.ended:
+            super().leave(queue, level)
+
+    def is_scoped(self) -> bool:
+        if self.reentrant:
+            return any(level.scoped for level in self.levels[:])
+        return super().is_scoped()
+
+    def covers(self, other: SharedWaiter) -> bool:
+        """Whether who has this may have ``other`` at once, as one level more of it."""
         return (
             self.reentrant
-            and self.held
+            and self.scoped is not None
             and other.place in (None, self.place)
             and self.slots == other.slots
             and (other.shared or not self.shared)
             and self.is_of_same(other)
         )
-
-
-def take_level(queue: TurnQueue, turn: Turn) -> Generator[None, None, None]:
-    """Hold ``turn`` once more at the first step; undo it at the second, and all with the last.
-
-    A generator for the reason that :func:`lockutils.local.waiters.take_turn` has.
-    """
-    assert isinstance(turn, JointTurn)
-    level = object()
-    try:
-        turn.levels.append(level)
-        if len(turn.levels) == 1 and not turn.held:
-            queue.append(turn)
-        yield
-    finally:
-        try:
-            _give_level_up(queue, turn, level)
-        except BaseException:
-            # as in take_turn: every step of it can be repeated, and several signals may come
-            try:
-                _give_level_up(queue, turn, level)
-            except BaseException:
-                _give_level_up(queue, turn, level)
-                raise
-            raise
-
-
-def _give_level_up(queue: TurnQueue, turn: JointTurn, level: object) -> None:
-    try:
-        turn.levels.remove(level)
-    except ValueError:
-        pass  # a second time
-    # one step: who takes another level meanwhile, and does not find it ended, has it
-    if not turn.levels:
-        turn.ended = True
-    if turn.ended:
-        give_up(queue, turn)

@@ -1,59 +1,90 @@
-"""The in-process turn: a queue of places whose head holds the lock.
+"""The in-process queue of a key: whoever is first in it holds the lock.
 
-The position in the queue is the truth, and it changes in single steps that neither another
-thread nor a signal handler can split: ``append`` enters, ``remove`` leaves, and whoever is
-first holds.  Waking a waiter is only a hint to look at the queue again.  So nothing here
-needs a guard, a place is handed over in strict order, and an exception that arrives at any
-instruction leaves one of two states: in the queue, or not.
+The position in the queue is the truth.  It changes in single steps that neither another thread
+nor a signal handler can split: ``append`` enters, ``remove`` leaves, a slice copies.  Each of
+them is one call into C on one list, which compares the waiters by identity alone.  Waking a
+waiter is only a hint to look at the queue again.  So nothing here needs a guard, a place is
+handed over in strict order, and an exception that arrives at any instruction leaves one of two
+states: in the queue, or not.
+
+A waiter that cannot run must not stop those behind it.  It is *passed*: taken out of the queue
+for good.  If it does run again, it notices and enters again, with a new :class:`Waiter`, right
+behind the holder.  Its token decides between the two: the waiter pops it to commit itself to
+the lock, and whoever passes the waiter pops it before.
 """
 
 from __future__ import annotations
 
 import sys
+from time import monotonic
+from weakref import ref
 
-from lockutils.local.caller import current_greenlet, current_task, current_thread, here
+from lockutils.local.caller import (
+    current_greenlet,
+    current_task,
+    current_thread,
+    has_finished,
+    here,
+)
+from lockutils.local.watcher import watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections import deque
-    from collections.abc import Generator, Hashable
+    from collections.abc import Generator
+    from typing import Any
 
-    from lockutils.backends.base import Request as Claim
+    from lockutils.backends.base import Request
     from lockutils.local.caller import Thread
     from lockutils.parking.base import Parker
-    from lockutils.parking.deadline import Deadline
-else:
-    from _collections import deque  # the same; collections takes a fifth of the import of it all
 
 _modules = sys.modules
 
+#: seconds that a waiter whose loop or hub does not run may be first before it is passed
+PATIENCE = 0.1
 
-class Turn:
-    """One place in the queue of a key: whose it is, and how to wake him.
 
-    Two turns are equal only if they are the same one: ``remove`` depends on it.
+class Waiter:
+    """One place in the queue of a key: whose it is, what it has, and how to wake its owner.
+
+    Two waiters are equal only if they are the same one: ``remove`` depends on it.
     """
 
     #: whether others may hold at the same time: see :mod:`lockutils.local.shared_waiters`
     joint = False
     shared = False
     slots = 1
-    #: whether it is held; of a turn that is not joint the queue alone says so
+    #: whether it is held; set for a joint waiter alone
     held = False
-    #: of a joint turn: the lock file, if there is one
-    place: Hashable = None
+    #: of a joint waiter: where the lock is shared with other processes
+    place: object = None
 
-    __slots__ = ("claim", "greenlet", "parker", "since", "task", "thread", "wait", "waited")
+    __slots__ = (
+        "__weakref__",
+        "greenlet",
+        "parker",
+        "passed",
+        "request",
+        "scoped",
+        "task",
+        "thread",
+        "token",
+        "woken",
+    )
+
+    #: with one item, until the waiter commits itself to the lock, or is passed; set before parker
+    token: list[None]
+    #: since when it is woken and has not run, where a loop or hub must run it; set before parker
+    woken: float
 
     def __init__(self) -> None:
         #: set before the waiter looks at the queue for the last time and parks
         self.parker: Parker | None = None
-        #: what whoever has this turn has, or contends for, outside of the process
-        self.claim: Claim | None = None
-        #: what has taken over the claim, if it had to be waited for
-        self.wait: object = None
-        #: seconds; for the log
-        self.waited = self.since = 0.0
+        #: what contends for the lock, or holds it, outside of the process
+        self.request: Request | None = None
+        #: whether others took it out of the queue
+        self.passed = False
+        #: whether the lock is held by ``with``, or by hand; ``None``: not yet, or not any more
+        self.scoped: bool | None = None
         try:
             self.thread: Thread = here.thread  # as current_thread() has it, to spare the call
         except AttributeError:
@@ -61,83 +92,148 @@ class Turn:
         self.greenlet = current_greenlet() if "greenlet" in _modules else None
         self.task = current_task() if "asyncio" in _modules or "trio" in _modules else None
 
-    def is_next(self, queue: TurnQueue) -> bool:
-        """Whether no other turn of this process is in the way."""
-        return queue[0] is self
+    def again(self) -> Waiter:
+        """Return a new waiter that asks for the same."""
+        return Waiter()
 
-    def entered(self, queue: TurnQueue) -> None:
-        """Called when a turn that is joint is held."""
+    def is_next(self, queue: WaitQueue) -> bool:
+        """Whether no other waiter of this process is in the way."""
+        try:
+            return queue[0] is self
+        except IndexError:  # it was passed
+            return False
 
-    def wake_run(self, queue: TurnQueue) -> bool:
+    def is_passed(self) -> bool:
+        """Whether others took it out; called by its owner once it has a token."""
+        return self.passed or not self.token
+
+    def commit(self) -> bool:
+        """Become the holder, past recall; ``False`` if it was passed before."""
+        try:
+            self.token.pop()
+        except IndexError:
+            return False
+        return True
+
+    def entered(self, queue: WaitQueue) -> None:
+        """Called when a waiter that is joint holds the lock."""
+
+    def wake_run(self, queue: WaitQueue) -> bool:
         """Wake this, the first, and those behind it that may hold at the same time.
 
         :return: ``False`` if one of them was dropped, and others may be next now
         """
         return queue.wake(self)
 
-    def stops(self, other: Turn) -> bool:
+    def is_scoped(self) -> bool:
+        """Whether a ``with`` holds the lock: nobody but its owner can release it."""
+        return self.scoped is True
+
+    def enter_level(self, queue: WaitQueue, level: object) -> None:
+        raise NotImplementedError
+
+    def leave(self, queue: WaitQueue, level: object) -> None:
+        """Release the lock, or stop waiting.  Each step of it can be repeated."""
+        self.scoped = None
+        try:
+            if self.request is not None:
+                self.request.cancel()
+        finally:
+            try:
+                queue.remove(self)
+            except ValueError:
+                pass  # a second time, or it was passed, or it is the parent's, in a forked child
+            # A wake-up too many is harmless, one too few is a hang.
+            if queue:
+                queue.wake_next(self)
+
+    def stops(self, other: Waiter) -> bool:
         """Whether ``other`` cannot run while the caller blocks its thread or greenthread."""
         return self.thread is other.thread and self.greenlet is other.greenlet
 
-    def is_of_same(self, other: Turn) -> bool:
+    def is_of_same(self, other: Waiter) -> bool:
         """Whether both are of one and the same thread, greenthread or task."""
         return self.stops(other) and self.task is other.task
 
+    def waits_for_itself(self, other: Waiter, *, by_task: bool) -> bool:
+        """Whether the holder ``other`` cannot go on while this one waits.
 
-def take_turn(queue: TurnQueue, turn: Turn) -> Generator[None, None, None]:
-    """Enter ``queue`` at the first step; undo whatever ``turn`` has at the second.
+        :param by_task: this one suspends its task; else it blocks its thread or greenthread
+        """
+        if not (other.is_scoped() and self.stops(other)):
+            return False
+        if other.task is None:
+            return True  # below the event loop, if there is one
+        if by_task:
+            return self.task is other.task
+        return not has_finished(other.task)
+
+
+def take_turn(
+    queue: WaitQueue, waiter: Waiter, level: object = None, returns: bool = False
+) -> Generator[None, None, None]:
+    """Enter ``queue`` at the first step; undo whatever ``waiter`` has at the second.
 
     A generator for one property: it cannot be left but through its ``finally``.  A signal
     handler may raise at the entry of any Python function, so that an ``__exit__`` or
     ``__del__`` is skipped as a whole, and the lock is held for ever.  A generator that goes on
     is inside its ``try`` already, and one that is dropped is closed by the interpreter.
+
+    :param level: of a reentrant lock, the level to enter and to leave
+    :param returns: the waiter was passed before, and does not go to the end of the queue
     """
     try:
-        queue.append(turn)
+        if level is not None:
+            waiter.enter_level(queue, level)
+        elif returns:
+            queue.enter_again(waiter)
+        else:
+            queue.append(waiter)
         yield
     finally:
         try:
-            give_up(queue, turn)
+            waiter.leave(queue, level)
         except BaseException:
             # Every step of it can be repeated, and none may be left out.  More signals than one
             # may have come while the process had no core, or was stopped.
             try:
-                give_up(queue, turn)
+                waiter.leave(queue, level)
             except BaseException:
-                give_up(queue, turn)
+                waiter.leave(queue, level)
                 raise
             raise
 
 
-def give_up(queue: TurnQueue, turn: Turn) -> None:
-    try:
-        if turn.claim is not None:
-            turn.claim.cancel()
-    finally:
-        try:
-            queue.remove(turn)
-        except ValueError:
-            pass  # a second time, or in a forked child, which has none of its parent's turns
-        # A wake-up too many is harmless, one too few is a hang.
-        if queue:
-            queue.wake_next(turn)
+class WaitQueue(list[Waiter]):
+    """The waiters of one key: the holder first, the others in the order they came."""
 
+    #: whether some of them may hold together, or they came to this process by a fork: then
+    #: whoever was passed comes to the end of the queue
+    mixed = False
+    #: what runs the waiters that have parked: the identities of loops and hubs; 0 for threads
+    kinds: set[int] | frozenset[int] = frozenset()
 
-class TurnQueue(deque[Turn]):
-    """The turns of one key, holder first, waiters behind it in the order they came."""
-
-    __slots__ = ()
-
-    # identity, as for any lock; a deque would compare its content
+    # identity, as for any lock; a list would compare its content
     __hash__ = object.__hash__  # type: ignore[assignment]
     __eq__ = object.__eq__
     __ne__ = object.__ne__
 
-    def forget_parent(self) -> None:
-        """In a forked child: whoever held or waited does so in the parent alone."""
-        self.clear()
+    def enter_again(self, waiter: Waiter) -> None:
+        """Enter near the front, and never before somebody who holds or may hold already."""
+        if not self.mixed:
+            self.insert(1, waiter)
+            # Whoever may hold with others says that they are mixed before it enters: then it
+            # is behind this one, or this one sees it here.
+            if not self.mixed:
+                return
+            try:
+                self.remove(waiter)
+            except ValueError:
+                pass  # passed, by a signal handler
+        self.append(waiter)
+        self.wake_next(waiter)
 
-    def wake_next(self, gone: Turn) -> None:
+    def wake_next(self, gone: Waiter) -> None:
         """Wake who may be next, now that ``gone`` has left the queue."""
         while True:
             try:
@@ -152,55 +248,144 @@ class TurnQueue(deque[Turn]):
             elif first.wake_run(self):
                 return
 
-    def wake(self, turn: Turn) -> bool:
-        """Wake the waiter of ``turn``; drop it if its event loop is gone and can never run it."""
-        parker = turn.parker
-        # without a parker it has not begun to wait, and will look before it does
-        if parker is None or parker.wake():
-            return True
-        try:
-            self.remove(turn)
-        except ValueError:
-            pass  # it has left by itself
-        return False
+    def wake(self, waiter: Waiter, *, granted: bool = False) -> bool:
+        """Have ``waiter`` look at the queue; drop it if nothing can ever run it.
 
-    def holders(self) -> list[Turn]:
-        """Return the turns that hold; one may be just about to get the lock, or to let go."""
+        :param granted: it holds the lock outside of the process, where others wait for it
+        """
+        parker = waiter.parker
+        if parker is None:
+            return True  # it has not begun to wait, and will look before it does
+        if parker.loop is not None:
+            if not waiter.woken:
+                waiter.woken = monotonic()
+            if granted or len(self.kinds) > 1:
+                watch(self, waiter)
+        return _wake(parker) or not self.pass_by(waiter)
+
+    def pass_by(self, waiter: Waiter) -> bool:
+        """Take out a waiter that cannot run; ``False`` if it has the lock by now.
+
+        The caller wakes the next one.
+        """
+        if not waiter.commit():
+            return False
+        self._drop(waiter)
+        return True
+
+    def _drop(self, waiter: Waiter) -> None:
+        waiter.passed = True
+        try:
+            if waiter.request is not None:
+                waiter.request.cancel()
+        finally:
+            try:
+                self.remove(waiter)
+            except ValueError:
+                pass  # it has left by itself
+        if waiter.parker is not None:
+            _wake(waiter.parker)  # it enters again, if it can run after all
+
+    def arrive(self, waiter: Waiter, parker: Parker, *, by_task: bool) -> None:
+        """Look at those before ``waiter``, which is about to park, and pass who cannot run."""
+        kinds: set[int] = self.__dict__.setdefault("kinds", set())
+        kinds.add(0 if parker.loop is None else id(parker.loop))
+        if not by_task:
+            self._pass_below(waiter)
         try:
             first = self[0]
         except IndexError:
-            return []
-        return [turn for turn in list(self) if turn.held] if first.joint else [first]
+            return
+        for other in self[:] if first.joint else (first,):
+            if other is waiter:
+                break
+            if not other.held:
+                woken_parker = other.parker
+                if woken_parker is None or not other.woken:
+                    break
+                if woken_parker.loop is not parker.loop:
+                    self.look_at(other)
 
-    def waits_for_itself(self, turn: Turn, *, by_task: bool) -> bool:
-        """Whether ``turn`` waits for something that the waiter itself keeps from running.
+    def look_at(self, waiter: Waiter) -> None:
+        """Pass a waiter that was woken if it is dead, or has not run for too long."""
+        since = waiter.woken
+        if not since or not waiter.token:
+            return  # it has run
+        parker = waiter.parker
+        if parker is None:
+            return
+        late = monotonic() - since > PATIENCE and (len(self) > 1 or waiter.request is not None)
+        if _wake(parker) and not late:
+            watch(self, waiter)
+        elif self.pass_by(waiter):
+            self.wake_next(waiter)
 
-        :param by_task: the waiter suspends its task; else it blocks its thread or greenthread
+    def _pass_below(self, waiter: Waiter) -> None:
+        """Pass those who cannot run while ``waiter`` blocks its thread or greenthread.
+
+        It is a signal handler, a finaliser or a callback of an event loop, and interrupts an
+        acquisition or a release of its own thread; or it is a task, and others of its loop wait.
+        They do not run while this does, whatever they are about to do.
         """
-        if self[0] is turn:
-            return False
-        if by_task or turn.task is None:
-            before = [other for other in self.holders() if other is not turn]
-        else:
-            # A task that blocks its thread also stops the tasks of the same loop that wait
-            # before it, although none of them holds the lock yet.
-            before = list(self)[: self.index(turn)]
-        if by_task:
-            mine = [turn.task is not None and turn.task is other.task for other in before]
-        else:
-            mine = [turn.stops(other) for other in before]
-        return sum(mine) >= turn.slots
+        for other in self[:]:
+            if other is waiter:
+                break
+            if other.scoped is None and waiter.stops(other):
+                if other.parker is not None:
+                    other.commit()
+                self._drop(other)
+                self.wake_next(other)
 
-    async def wait_for(self, turn: Turn, parker: Parker, deadline: Deadline) -> bool:
-        """Wait until ``turn`` is first.  The caller takes it out again if this fails.
+    def holders(self) -> list[Waiter]:
+        """Return the waiters that hold the lock."""
+        return [waiter for waiter in self[:] if waiter.scoped is not None]
 
-        :return: whether it is first; ``False`` when the deadline passed before
+    def waits_for_itself(self, waiter: Waiter, *, by_task: bool) -> bool:
+        """Whether ``waiter`` waits for what only its own owner can release, and so never will."""
+        others = self[:1]
+        if others and others[0].joint:
+            others = self[:]
+            if waiter.is_next(self):  # what it waits for is outside of the process
+                others = [other for other in others if other.place is not None]
+        mine = [
+            other
+            for other in others
+            if other is not waiter and waiter.waits_for_itself(other, by_task=by_task)
+        ]
+        return len(mine) >= waiter.slots
+
+    def forget_parent(self) -> None:
+        """In a forked child: whoever held does so in the parent alone.
+
+        Of those who waited, the child has the ones of the thread that forked: they enter again.
         """
-        turn.parker = parker
-        try:
-            while not turn.is_next(self):
-                if not await parker.park(deadline):
-                    return turn.is_next(self)
-        finally:
-            turn.parker = None
+        self.mixed = True
+        waiters = self[:]
+        self.clear()
+        thread = current_thread()
+        for waiter in waiters:
+            if waiter.thread is thread and waiter.scoped is None:
+                waiter.passed = True
+                if waiter.parker is not None:
+                    _wake(waiter.parker)
+
+
+def granted(queue: ref[WaitQueue], waiter: ref[Waiter]) -> bool:
+    """Called when the request of a waiter that has parked was granted, or failed.
+
+    :return: ``False`` if the waiter can never run again
+    """
+    where, who = queue(), waiter()
+    if where is None or who is None:
+        return False
+    if where.wake(who, granted=True):
         return True
+    where.wake_next(who)
+    return False
+
+
+def _wake(parker: Any) -> bool:
+    try:
+        return bool(parker.wake())
+    except Exception:  # of a loop or hub that is half gone; it must not stop a release
+        return False

@@ -78,16 +78,16 @@ _acquire = Lock._acquire
 _acquire_in_task = Lock._acquire_in_task
 
 
-def _watched_acquire(self: Lock, limit: float | None, *how: Any) -> bool:
-    if limit != 0:
+def _watched_acquire(self: Lock, timeout: float | None, *how: Any) -> bool:
+    if timeout != 0:
         _ask(self)
-    return _acquire(self, limit, *how)
+    return _acquire(self, timeout, *how)
 
 
-async def _watched_acquire_in_task(self: Lock, limit: float | None, *how: Any) -> bool:
-    if limit != 0:
+async def _watched_acquire_in_task(self: Lock, timeout: float | None, *how: Any) -> bool:
+    if timeout != 0:
         _ask(self)
-    return await _acquire_in_task(self, limit, *how)
+    return await _acquire_in_task(self, timeout, *how)
 
 
 class _Watch:

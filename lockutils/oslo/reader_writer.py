@@ -8,16 +8,15 @@ from contextlib import contextmanager
 
 import fasteners
 
-from lockutils.front.handle import Lock
 from lockutils.front.lock import lock
-from lockutils.local.caller import Thread
 from lockutils.local.registry import Registry
-from lockutils.local.waiters import TurnQueue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
+
+    from lockutils.front.handle import Lock
 
 
 class ReaderWriterLock(fasteners.ReaderWriterLock):  # type: ignore[misc]
@@ -47,8 +46,7 @@ class FairLock(ReaderWriterLock):
     """A reader/writer lock that holds the lock of its name while anybody is in.
 
     So readers and writers exclude ``lock(name)``, fair or not, and are excluded by it.  Writers
-    are served in the order they came, and so are the holders of ``lock(name)``; both take
-    turns, except that readers who overlap without end keep the lock of the name.
+    are served in the order they came, and so are the holders of ``lock(name)``; both take turns.
     """
 
     #: set by whoever finds the lock by its name
@@ -56,16 +54,14 @@ class FairLock(ReaderWriterLock):
 
     def __init__(self) -> None:
         super().__init__()
-        #: between those who come in and go out; who waits in it waits for the lock of the name
-        self._door = Lock("door", "door", TurnQueue(), do_log=False)
-        self._inside = 0
-        self._handle: Lock | None = None
+        #: what each thread holds that is in, and how often it is in
+        self._inside: dict[Any, tuple[Lock, list[None]]] = {}
 
     forget_parent = __init__  # in a forked child nobody is in
 
     def acquire_read_lock(self) -> None:
         super().acquire_read_lock()
-        self._enter(super().release_read_lock)
+        self._enter(super().release_read_lock, shared=True)
 
     def release_read_lock(self) -> None:
         if self.is_reader():
@@ -74,7 +70,7 @@ class FairLock(ReaderWriterLock):
 
     def acquire_write_lock(self) -> None:
         super().acquire_write_lock()
-        self._enter(super().release_write_lock)
+        self._enter(super().release_write_lock, shared=False)
 
     def release_write_lock(self) -> None:
         if self.is_writer(check_pending=False):
@@ -97,30 +93,25 @@ class FairLock(ReaderWriterLock):
         finally:
             self.release_write_lock()
 
-    def _enter(self, undo: Callable[[], None]) -> None:
+    def _enter(self, undo: Callable[[], None], *, shared: bool) -> None:
+        me = self._current_thread()
         try:
-            with self._door:
-                if not self._inside:
-                    handle = lock(self.name, do_log=False)
-                    handle.acquire()
-                    self._handle = handle
-                self._inside += 1
+            if me not in self._inside:
+                handle = lock(self.name, do_log=False, shared=shared)
+                handle.__enter__()  # as by "with": nobody else can release it
+                self._inside[me] = handle, []
+            self._inside[me][1].append(None)
         except BaseException:
             undo()
             raise
 
     def _leave(self) -> None:
-        with self._door:
-            self._inside -= 1
-            handle = self._handle
-            assert handle is not None
-            if not self._inside:
-                self._handle = None
-                handle.release()
-            elif (turn := handle._turn) is not None:
-                # It is held by who came in first, and he may be the one who leaves: if he
-                # asked for the lock of the name now, he would not wait for himself.
-                turn.thread, turn.greenlet, turn.task = Thread(), None, None
+        me = self._current_thread()
+        handle, times = self._inside[me]
+        times.pop()
+        if not times:
+            del self._inside[me]
+            handle.release()
 
 
 class FairLocks:

@@ -11,10 +11,10 @@ from __future__ import annotations
 import sys
 
 from lockutils.local.caller import in_trio
-from lockutils.parking.mailbox import HubParker
+from lockutils.parking.hub_waker import HubParker
 from lockutils.parking.on_asyncio import AsyncioParker
-from lockutils.parking.on_eventlet import EventletMailbox
-from lockutils.parking.on_gevent import GeventMailbox
+from lockutils.parking.on_eventlet import EventletWaker
+from lockutils.parking.on_gevent import GeventWaker
 from lockutils.parking.on_thread import ThreadParker
 from lockutils.parking.on_trio import TrioParker
 
@@ -30,12 +30,12 @@ def blocking_parker() -> Parker:
 
     :raises RuntimeError: when a hub itself calls, which must not wait
     """
-    mailbox = None
+    waker = None
     if "gevent" in _modules:
-        mailbox = GeventMailbox.of_this_thread()
-    if mailbox is None and "eventlet" in _modules:
-        mailbox = EventletMailbox.of_this_thread()
-    return ThreadParker() if mailbox is None else HubParker(mailbox)
+        waker = GeventWaker.of_this_thread()
+    if waker is None and "eventlet" in _modules:
+        waker = EventletWaker.of_this_thread()
+    return ThreadParker() if waker is None else HubParker(waker)
 
 
 def task_parker() -> Parker:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
         A parker belongs to the caller that made it and serves one acquisition.
         """
 
+        #: what must run to run the owner: an event loop or a hub; ``None`` for a native thread
+        @property
+        def loop(self) -> object: ...
+
         #: the clock that the deadline of this waiter is on
         @property
         def clock(self) -> Callable[[], float]: ...
@@ -35,8 +39,12 @@ if TYPE_CHECKING:
             """Make the owner look again.  Callable from any thread, greenthread, task,
             signal handler or finaliser, any number of times; never blocks.
 
-            :return: ``False`` if the owner can never run again, its event loop being closed
+            :return: ``False`` if the owner can never run again: its event loop is closed, its
+                hub is destroyed or has ended with its thread
             """
+
+#: the longest sleep in one piece, in seconds: platforms have limits, 49 days and less
+LONGEST = 1_000_000.0
 
 
 def run(coroutine: Any) -> Any:

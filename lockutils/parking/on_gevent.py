@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from lockutils.parking.mailbox import Mailbox
+from lockutils.parking.hub_waker import HubWaker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class GeventMailbox(Mailbox):
+class GeventWaker(HubWaker):
     """Rung by the event loop's own thread-safe watcher.
 
     The watcher is active only while somebody is parked: gevent takes a loop without active
@@ -30,7 +30,8 @@ class GeventMailbox(Mailbox):
         self._watcher = hub.loop.async_()
 
     def _listen(self) -> None:
-        self._watcher.start(self.deliver)
+        if not self._watcher.active:
+            self._watcher.start(self.deliver)
 
     def _stop_listening(self) -> None:
         self._watcher.stop()
@@ -38,8 +39,9 @@ class GeventMailbox(Mailbox):
     def _ring(self) -> None:
         self._watcher.send()
 
-    def call_after(self, seconds: float, call: Callable[[], None]) -> Callable[[], None]:
+    def call_after(
+        self, seconds: float, call: Callable[[], None], take_back: list[Callable[[], None]]
+    ) -> None:
         timer = self.hub.loop.timer(seconds)
+        take_back.append(timer.close)  # before it is active: nothing else would end it early
         timer.start(call, update=True)
-        close: Callable[[], None] = timer.close
-        return close

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 from time import monotonic
 
+from lockutils.parking.base import LONGEST
 from lockutils.parking.native import allocate_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lockutils.parking.deadline import Deadline
-
-#: a longer wait is cut into these, in seconds: the platform's own limit may be 49 days
-_LONGEST = 1_000_000.0
 
 
 class ThreadParker:
@@ -25,6 +23,7 @@ class ThreadParker:
 
     __slots__ = ("_until_woken",)
     clock = staticmethod(monotonic)
+    loop = None
 
     def __init__(self) -> None:
         self._until_woken = allocate_lock()
@@ -35,7 +34,7 @@ class ThreadParker:
         if left is None:
             self._until_woken.acquire()
             return True
-        return self._until_woken.acquire(True, min(left, _LONGEST)) or left > _LONGEST
+        return self._until_woken.acquire(True, min(left, LONGEST)) or left > LONGEST
 
     def wake(self) -> bool:
         try:

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 class TrioParker:
     """Suspends the calling task."""
 
-    __slots__ = ("_task", "_token", "_trio", "_woken", "clock")
+    __slots__ = ("_task", "_trio", "_woken", "clock", "loop")
 
     def __init__(self) -> None:
         library = self._trio = sys.modules["trio"]
-        self._token: trio.lowlevel.TrioToken = library.lowlevel.current_trio_token()
+        self.loop: trio.lowlevel.TrioToken = library.lowlevel.current_trio_token()
         self._task: trio.lowlevel.Task | None = None
         self._woken = False
         self.clock = library.current_time
@@ -51,7 +51,7 @@ class TrioParker:
     def wake(self) -> bool:
         self._woken = True
         try:
-            self._token.run_sync_soon(self._resume)
+            self.loop.run_sync_soon(self._resume)
         except self._trio.RunFinishedError:
             return False
         return True

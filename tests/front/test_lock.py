@@ -56,7 +56,7 @@ def held():
     yield handle
     end.set()
     thread.result()
-    if handle._turn is not None:
+    if handle._holds:
         handle.release()
 
 
@@ -551,22 +551,29 @@ def test_a_task_that_stops_the_loop_of_the_holder_waits_for_itself(loop):
 
 
 @loops
-def test_a_task_that_stops_the_loop_of_who_is_next_waits_for_itself(loop, held):
+def test_a_task_that_stops_the_loop_of_who_is_next_passes_it(loop, held):
+    served = []
+
     async def scenario():
         async def wait():
             async with lockutils.lock(NAME):
-                pass
+                served.append("next")
 
         async def stop():
             while waiting(held) < 2:
                 await loop.checkpoint()
-            with pytest.raises(DeadlockError), lockutils.lock(NAME):
-                pass
-            held.release()
+            stopped = held._queue[1]
+            release = Background(
+                lambda: (until(lambda: stopped not in held._queue, "passed"), held.release())
+            )
+            with lockutils.lock(NAME):
+                served.append("who stops the loop")
+            release.result()
 
         await loop.together(wait, stop)
 
     loop.run(scenario)
+    assert served == ["who stops the loop", "next"]
 
 
 @loops

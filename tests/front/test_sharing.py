@@ -8,8 +8,8 @@ import pytest
 from lock_peers import Background, open_descriptors, until
 
 import lockutils
-from lockutils.local.shared_waiters import JointTurn
-from lockutils.local.waiters import Turn, TurnQueue
+from lockutils.local.shared_waiters import SharedWaiter
+from lockutils.local.waiters import Waiter, WaitQueue
 
 
 @pytest.fixture(params=["internal", "external"])
@@ -149,15 +149,15 @@ def test_the_same_in_tasks(lock):
 
 
 def test_one_that_becomes_first_while_it_asks_does_not_wait_for_itself(monkeypatch):
-    queue, first, turn = TurnQueue(), Turn(), Turn()
+    queue, first, turn = WaitQueue(), Waiter(), Waiter()
     queue.extend([first, turn])
-    real = TurnQueue.holders
+    real = WaitQueue.holders
 
     def holders(self):
         self.remove(first)
         return real(self)
 
-    monkeypatch.setattr(TurnQueue, "holders", holders)
+    monkeypatch.setattr(WaitQueue, "holders", holders)
     assert queue.waits_for_itself(turn, by_task=False) is False
 
 
@@ -168,8 +168,8 @@ def test_a_reader_that_leaves_others_behind_has_nobody_to_wake(lock, monkeypatch
         reader.acquire()
     writer = Background(visit, lock(timeout=30))
     until(lambda: in_line() == 21, "the writer waits")
-    runs, real = [], JointTurn.wake_run
-    monkeypatch.setattr(JointTurn, "wake_run", lambda *args: runs.append(args) or real(*args))
+    runs, real = [], SharedWaiter.wake_run
+    monkeypatch.setattr(SharedWaiter, "wake_run", lambda *args: runs.append(args) or real(*args))
     for reader in readers:
         reader.release()
     writer.result()
@@ -343,7 +343,7 @@ class TestReentrant:
         """A level is added to a lock that is held, or a new one acquired; never to neither."""
         handle, again = lock(reentrant=True), lock(reentrant=True)
         handle.acquire()
-        real = JointTurn.covers
+        real = SharedWaiter.covers
 
         def covers(self, other):
             found = real(self, other)
@@ -351,7 +351,7 @@ class TestReentrant:
                 elsewhere(handle.release)
             return found
 
-        monkeypatch.setattr(JointTurn, "covers", covers)
+        monkeypatch.setattr(SharedWaiter, "covers", covers)
         assert again.acquire(timeout=30)
 
         assert in_line() == 1

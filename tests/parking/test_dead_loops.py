@@ -56,10 +56,10 @@ def test_finished_trio_run():
 
     async def main():
         left_behind.append(lockutils.lock("dead run")._queue)
-        from lockutils.local.waiters import Turn
+        from lockutils.local.waiters import Waiter
         from lockutils.parking.on_trio import TrioParker
 
-        turn = Turn()
+        turn = Waiter()
         turn.parker = TrioParker()
         left_behind[0].append(turn)  # as if its task were never run again
 

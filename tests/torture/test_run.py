@@ -25,8 +25,8 @@ syscalls._fcntl = lambda *_: syscalls._UNLOCK
         "wedges",
         [],
         """
-from lockutils.local.waiters import TurnQueue
-TurnQueue.wake = lambda *_: True
+from lockutils.local.waiters import WaitQueue
+WaitQueue.wake = lambda *_: True
 """,
     ),
     "descriptors that stay open": (
@@ -41,8 +41,8 @@ syscalls._close = lambda _: None
         "overlaps",
         ["--modes", "internal"],
         """
-from lockutils.local.waiters import Turn, TurnQueue
-Turn.is_next = lambda *_: True
+from lockutils.local.waiters import Waiter, WaitQueue
+Waiter.is_next = lambda *_: True
 """,
     ),
     "an error of a wrong type": (

@@ -44,6 +44,12 @@ class Directory:
     def __str__(self) -> str:
         return printable(os.fsdecode(self.path))
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Directory) and other.path == self.path
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
     def file_of(self, key: str) -> bytes:
         """Return the path of the lock file of ``key``.
 

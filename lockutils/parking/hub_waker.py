@@ -1,0 +1,191 @@
+"""Wakes for the greenthreads of one hub, posted from any native thread.
+
+A hub runs in one thread and is not thread-safe.  Each hub that has parked greenthreads gets
+one waker: a queue of calls, and something that the hub waits on and any thread can ring.
+One for the hub and not for each waiter: two thousand waiters must not need two thousand
+descriptors.
+"""
+
+from __future__ import annotations
+
+import sys
+from time import monotonic
+
+from lockutils.local.caller import current_thread
+from lockutils.parking.base import LONGEST
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Callable
+    from typing import Any
+
+    from lockutils.parking.deadline import Deadline
+else:
+    from _collections import deque  # the same; collections takes a fifth of the import of it all
+
+
+def _current() -> Any:
+    """The running greenlet."""
+    return sys.modules["greenlet"].getcurrent()
+
+
+class HubWaker:
+    """The calls posted to one hub.  A subclass knows how that hub is rung."""
+
+    @classmethod
+    def of_this_thread(cls) -> HubWaker | None:
+        """Return the waker of the calling thread's hub.
+
+        :return: ``None`` where the thread has no hub: then no greenthread can run in it
+        :raises RuntimeError: when the hub itself calls, which must not wait
+        """
+        hub = cls._running_hub()
+        if hub is None:
+            return None
+        if _current() is getattr(hub, "greenlet", hub):
+            raise RuntimeError("a hub must not wait for a lock: it would stop its greenthreads")
+        waker: HubWaker | None = getattr(hub, "_lockutils_waker", None)
+        if waker is None:
+            waker = hub._lockutils_waker = cls(hub)
+        return waker
+
+    @classmethod
+    def forget_parent(cls) -> None:
+        """In a forked child: ring the child's hub from now on, and not the parent's."""
+        hub = cls._running_hub()
+        waker: HubWaker | None = getattr(hub, "_lockutils_waker", None)
+        if waker is not None:
+            waker._forget_parent()
+
+    @staticmethod
+    def _running_hub() -> Any:
+        raise NotImplementedError
+
+    def __init__(self, hub: Any) -> None:
+        self.hub = hub
+        self._thread = current_thread()
+        self._calls: deque[Callable[[], None]] = deque()
+        #: who is parked: the hub is listening if there is anybody
+        self._parked: set[HubParker] = set()
+
+    def enter(self, parker: HubParker) -> None:
+        """Called in the hub's thread before a greenthread parks."""
+        self._parked.add(parker)
+        self._listen()
+
+    def leave(self, parker: HubParker) -> None:
+        """Called in the hub's thread after a greenthread parked; each step can be repeated."""
+        self._parked.discard(parker)
+        if not self._parked:
+            self._stop_listening()
+            if self._parked:  # a signal handler has parked meanwhile
+                self._listen()
+
+    def post(self, call: Callable[[], None]) -> bool:
+        """Have ``call`` called by the hub.  From any thread, at any instruction.
+
+        :return: ``False`` if the hub has ended with its thread
+        """
+        if self._thread.has_ended():
+            return False
+        # The hub's own thread rings, too: a signal handler may have interrupted the very
+        # system call that the hub sleeps in.
+        self._calls.append(call)
+        self._ring()
+        return True
+
+    def deliver(self, *_: object) -> None:
+        """Called by the hub when it was rung."""
+        self._answer()
+        try:
+            while self._calls:
+                self._calls.popleft()()
+        finally:
+            if self._calls:  # a greenthread died of an exception: the others still want theirs
+                self._ring()
+
+    def _listen(self) -> None:
+        """Have the hub listen, if it does not yet."""
+        raise NotImplementedError
+
+    def _stop_listening(self) -> None:
+        """Have the hub listen no more, if it does."""
+        raise NotImplementedError
+
+    def _forget_parent(self) -> None:
+        pass
+
+    def _ring(self) -> None:
+        raise NotImplementedError
+
+    def _answer(self) -> None:
+        """Take back the ring, so that the next one is heard."""
+
+    def call_after(
+        self, seconds: float, call: Callable[[], None], take_back: list[Callable[[], None]]
+    ) -> None:
+        """Have the hub call ``call`` after ``seconds``; put into ``take_back`` what prevents it."""
+        raise NotImplementedError
+
+
+class HubParker:
+    """Switches the calling greenthread to its hub."""
+
+    __slots__ = ("_greenlet", "_take_back", "_waker", "_woken")
+    clock = staticmethod(monotonic)
+
+    def __init__(self, waker: HubWaker) -> None:
+        self._waker = waker
+        self._greenlet: Any = None
+        self._take_back: list[Callable[[], None]] = []
+        self._woken = False
+
+    @property
+    def loop(self) -> object:
+        return self._waker.hub
+
+    async def park(self, deadline: Deadline) -> bool:
+        left = deadline.left()
+        if left == 0.0:
+            return False
+        waker = self._waker
+        try:
+            try:
+                waker.enter(self)
+                # From here on a wake reaches the hub; one that came before has set the flag.
+                if not self._woken:
+                    self._greenlet = _current()
+                    if left is not None:
+                        seconds = min(left, LONGEST)
+                        waker.call_after(seconds, self._resume, self._take_back)
+                    waker.hub.switch()
+                self._woken = False
+            finally:
+                self._leave()
+        except BaseException:
+            # A signal handler may have raised in the middle of it, and a second one here.
+            try:
+                self._leave()
+            except BaseException:
+                self._leave()
+                raise
+            raise
+        return deadline.left() != 0.0
+
+    def _leave(self) -> None:
+        # What is still posted must not switch to this greenthread when it is elsewhere.
+        self._greenlet = None
+        self._waker.leave(self)
+        while self._take_back:
+            self._take_back[-1]()
+            self._take_back.pop()
+
+    def wake(self) -> bool:
+        self._woken = True
+        return self._waker.post(self._resume)
+
+    def _resume(self) -> None:
+        greenlet, self._greenlet = self._greenlet, None
+        if greenlet is not None:
+            greenlet.switch()
