@@ -14,7 +14,7 @@ from lockutils.errors import (
     LockTimeout,
     SlotsMismatchError,
 )
-from lockutils.local.waiters import Waiter, granted, take_turn
+from lockutils.local.waiters import Waiter, granted, snapshot, take_turn
 from lockutils.observe import log
 from lockutils.parking import blocking_parker, task_checkpoint, task_parker
 from lockutils.parking.base import run
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     #: a hold: whose, what ends it, since when (for the log), and its level if it is reentrant
     Hold: TypeAlias = tuple[Waiter, Generator[None, None, None], float, Any]
+
+_modules = sys.modules
 
 #: seconds between two tries where nothing can wake us: doubled from the first to the last
 _FIRST_PAUSE, _LAST_PAUSE = 0.001, 0.064
@@ -83,9 +85,9 @@ class Handle:
         :raises LockTimeout: if the time-out ran out
         """
         start = monotonic() if self._timeout else 0.0
-        if not self._acquire(self._timeout, True):
-            raise self._failure(monotonic() - start)
-        return self
+        if self._acquire(self._timeout, True):
+            return self
+        raise self._failure(monotonic() - start)
 
     async def __aenter__(self) -> Self:
         start = monotonic() if self._timeout else 0.0
@@ -162,7 +164,7 @@ class Lock(Handle):
 
         :raises RuntimeError: if this handle does not hold it, or a parent process does
         """
-        holds = self._holds[-1:]
+        holds = snapshot(self._holds)[-1:]
         # what a parent process acquired is not in the queue of a forked child
         inherited = bool(holds) and holds[0][0] not in self._queue
         self.__exit__(None, None, None)
@@ -179,10 +181,7 @@ class Lock(Handle):
             # the handle is free before the lock is: the next holder may be its next user
             hold = self._holds.pop()
         except IndexError:
-            raise self._not_held() from None
-        self._end(hold)
-
-    def _end(self, hold: Hold) -> None:
+            raise RuntimeError(f"the lock {self.name!r} is released, but not held") from None
         try:
             next(hold[1], None)
         except RecursionError:
@@ -199,9 +198,6 @@ class Lock(Handle):
     def _state(self) -> str:
         return "held" if self._holds else "free"
 
-    def _not_held(self) -> RuntimeError:
-        return RuntimeError(f"the lock {self.name!r} is released, but not held")
-
     def hand_to_children(self) -> None:
         """Let programs that this process starts from now on inherit the lock, while it is held.
 
@@ -217,9 +213,6 @@ class Lock(Handle):
 
     # --- the steps
 
-    # What a handle that is not exclusive has otherwise comes as arguments: to look it up in the
-    # class would be a twentieth of what an acquisition takes.
-
     def _acquire(
         self,
         timeout: float | None,
@@ -227,23 +220,32 @@ class Lock(Handle):
         waiter: Waiter | None = None,
         level: object = None,
     ) -> bool:
-        logs = self._do_log and log.enabled()
+        # without the call where nobody can have configured logging
+        logs = self._do_log and "logging" in _modules and log.enabled()
         if logs:
             log.acquiring(self.name, self._do_log)
-        if waiter is None:
-            waiter = Waiter()
-        hold = take_turn(self._queue, waiter, level)
+        if waiter is not None:
+            return bool(run(self._take(None, waiter, timeout, scoped, level, by_task=False)))
+        # the common case, inlined: an exclusive lock that is free
+        queue = self._queue
+        waiter = Waiter()
+        hold = take_turn(queue, waiter)
         try:
             next(hold)
-            if self._try(waiter, timeout):
+            try:
+                first = queue[0]
+            except IndexError:
+                first = None  # a signal handler has passed it
+            if first is waiter and (
+                self._backend is None or self._try_outside(waiter, self._backend, timeout)
+            ):
                 waiter.scoped = scoped
                 if not waiter.passed:
-                    self._holds.append((waiter, hold, monotonic() if logs else 0.0, level))
+                    self._holds.append((waiter, hold, monotonic() if logs else 0.0, None))
                     if logs:
                         log.acquired(self.name, self._do_log, 0.0)
                     return True
-            waiting = self._wait(hold, waiter, timeout, scoped, level, by_task=False)
-            return bool(run(waiting))
+            return bool(run(self._take(hold, waiter, timeout, scoped, None, by_task=False)))
         except BaseException:
             self._undo(hold)
             raise
@@ -258,20 +260,14 @@ class Lock(Handle):
         await task_checkpoint()
         if self._do_log and log.enabled():
             log.acquiring(self.name, self._do_log)
-        if waiter is None:
-            waiter = Waiter()
-        hold = take_turn(self._queue, waiter, level)
-        try:
-            next(hold)
-            if self._try(waiter, timeout) and self._keep(hold, waiter, scoped, 0.0, level):
-                return True
-            return await self._wait(hold, waiter, timeout, scoped, level, by_task=True)
-        except BaseException:
-            self._undo(hold)
-            raise
+        return await self._take(None, waiter or Waiter(), timeout, scoped, level, by_task=True)
 
     def _keep(
-        self, hold: Generator[None, None, None], waiter: Waiter, scoped: bool, waited: float,
+        self,
+        hold: Generator[None, None, None],
+        waiter: Waiter,
+        scoped: bool,
+        waited: float,
         level: object,
     ) -> bool:
         """Note the hold; ``False`` if the waiter was passed at the last moment."""
@@ -286,7 +282,7 @@ class Lock(Handle):
         return True
 
     def _undo(self, hold: Generator[None, None, None]) -> None:
-        for entry in self._holds[:]:
+        for entry in snapshot(self._holds):
             if entry[1] is hold:
                 self._holds.remove(entry)
         hold.close()
@@ -310,9 +306,9 @@ class Lock(Handle):
         shared, slots = waiter.shared, waiter.slots
         return backend.request(self._key, shared=shared, slots=slots, fair=self._fair)
 
-    async def _wait(
+    async def _take(
         self,
-        hold: Generator[None, None, None],
+        hold: Generator[None, None, None] | None,
         waiter: Waiter,
         timeout: float | None,
         scoped: bool,
@@ -320,19 +316,30 @@ class Lock(Handle):
         *,
         by_task: bool,
     ) -> bool:
-        """Go on where the first try had to stop; ``False`` when the time is up.
+        """Take the lock; ``False`` when the time is up.
 
         A waiter that was passed enters again: there may be one hold after the other.
+
+        :param hold: if ``waiter`` has entered already, and the first try has failed
         """
-        start = monotonic()
+        start = 0.0
         parker: Parker | None = None
+        returns = False
         try:
             while True:
+                if hold is None:
+                    hold = take_turn(self._queue, waiter, level, returns)
+                    next(hold)
+                    if self._try(waiter, timeout):
+                        waited = monotonic() - start if start else 0.0
+                        if self._keep(hold, waiter, scoped, waited, level):
+                            return True
                 if not waiter.passed:
                     if parker is None:
                         self._check_slots(waiter)
                         if timeout == 0:
                             break
+                        start = monotonic()
                         parker = task_parker() if by_task else blocking_parker()
                         deadline = Deadline(timeout, parker.clock)
                     waiter.token, waiter.woken = [None], 0.0
@@ -342,17 +349,12 @@ class Lock(Handle):
                     elif not waiter.is_passed():
                         break
                 next(hold, None)
-                waiter = waiter.again()
-                hold = take_turn(self._queue, waiter, level, True)
-                next(hold)
-                if self._try(waiter, timeout) and self._keep(
-                    hold, waiter, scoped, monotonic() - start, level
-                ):
-                    return True
+                hold, waiter, returns = None, waiter.again(), True
             next(hold, None)
             return False
         except BaseException:
-            self._undo(hold)
+            if hold is not None:
+                self._undo(hold)
             raise
 
     async def _wait_for_turn(
@@ -416,13 +418,13 @@ class Lock(Handle):
         return True
 
     def _check_slots(self, waiter: Waiter) -> None:
-        for first in self._queue[:1]:
+        for first in snapshot(self._queue)[:1]:
             if first.slots != waiter.slots:
                 raise SlotsMismatchError(self.name, waiter.slots, first.slots)
 
     def _check_deadlock(self, waiter: Waiter, deadline: Deadline, *, by_task: bool) -> None:
         # To ask for more than one has is an error also with a time-out: nobody else ends that.
-        upgrades = not waiter.shared and any(first.shared for first in self._queue[:1])
+        upgrades = not waiter.shared and any(first.shared for first in snapshot(self._queue)[:1])
         if (deadline.left() is None or upgrades) and self._queue.waits_for_itself(
             waiter, by_task=by_task
         ):
@@ -443,7 +445,7 @@ class Lock(Handle):
             holder = self._backend.holder(self._key)
             if holder is not None:
                 return holder
-        for first in self._queue[:1]:
+        for first in snapshot(self._queue)[:1]:
             return Holder(os.getpid(), f"thread {_thread_name(first.thread.ident)}")
         return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lockutils.front.handle import Lock
 from lockutils.local.shared_waiters import Level, SharedWaiter
-from lockutils.local.waiters import Waiter, take_turn
+from lockutils.local.waiters import Waiter, snapshot, take_turn
 from lockutils.parking import task_checkpoint
 
 TYPE_CHECKING = False
@@ -116,15 +116,17 @@ class SharingLock(Lock):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._end(self._latest())
+        released = Lock(self.name, self._key, self._queue, do_log=self._do_log)
+        released._holds.append(self._latest())
+        released.__exit__(kind, error, traceback)
 
     def _latest(self) -> Hold:
         """Take out the hold that is to be released."""
         caller = Waiter()
         while True:
-            holds = self._holds[:]
+            holds = snapshot(self._holds)
             if not holds:
-                raise self._not_held()
+                raise RuntimeError(f"the lock {self.name!r} is released, but not held")
             mine = [hold for hold in holds if hold[0].is_of_same(caller)] or holds
             try:
                 self._holds.remove(mine[-1])

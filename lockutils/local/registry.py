@@ -10,12 +10,16 @@ import os
 from _weakref import _remove_dead_weakref  # type: ignore[attr-defined]
 from weakref import WeakSet, ref
 
+from lockutils.local.caller import current_thread
+from lockutils.parking.native import sleep
 from lockutils.parking.on_eventlet import EventletWaker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator
+    from collections.abc import Callable, Generator, Hashable, Iterator
     from typing import Any, Generic, TypeVar
+
+    from lockutils.local.caller import Thread
 
     LockT = TypeVar("LockT")
 
@@ -28,6 +32,8 @@ else:
 
 
 _LEAST_ROOM = 64
+#: seconds between two looks whether another thread is done with a key that is not plain
+_PAUSE = 0.0005
 #: types of keys that C compares
 _PLAIN = frozenset({str, int, bytes})
 
@@ -45,22 +51,22 @@ class Registry(_Base["LockT"]):
     Every holder and every waiter has a strong reference to the lock, so it cannot go while
     somebody depends on it (nova bug 872558).
 
-    There is no guard around look-up-or-create.  A guard would be entered a second time by the
-    same thread when a signal handler, or a finaliser that the garbage collector runs in the
-    middle, takes a lock.  ``dict.setdefault`` is one step if C compares the keys.  The loop
-    below starts again whenever what it found was dying.
+    For names there is no guard around look-up-or-create.  ``dict.setdefault`` is one step if C
+    compares the keys, and the loop below starts again whenever what it found was dying.
     """
 
     #: whether the keys are names of locks, for :func:`registries_of_names`
     of_names: bool
 
-    __slots__ = ("__weakref__", "_dead", "_factory", "_references", "_room", "of_names")
+    __slots__ = ("__weakref__", "_dead", "_factory", "_owner", "_references", "_room", "of_names")
 
     def __init__(self, factory: Callable[[], LockT]) -> None:
         self._factory = factory
         self._references: dict[Hashable, ref[LockT]] = {}
         #: references to locks that are gone, of keys that are not plain: those may be large
         self._dead: list[_KeyedRef] = []
+        #: which thread creates a lock for a key that is not plain
+        self._owner: dict[None, tuple[Thread]] = {}
         #: how many entries there may be, the dead among them, before the dead are removed
         self._room = _LEAST_ROOM
         self.of_names = False
@@ -88,21 +94,27 @@ class Registry(_Base["LockT"]):
     def _create(self, key: Hashable) -> LockT:
         """For keys whose comparison may be Python code.
 
-        That lets in another thread in the middle of the search of setdefault, which may then
-        insert a twin of an entry that it did not see.  But whoever searches afterwards finds
-        the same one of the two.
+        That lets in another thread between setdefault's search and its insertion.
         """
-        self.forget_dead()
-        references = self._references
-        while True:
-            lock = self._factory()
-            _remove_dead_weakref(references, key)
-            reference = _KeyedRef(lock, self._dead.append)  # in C: nothing can be raised into it
-            reference.key = key
-            references.setdefault(key, reference)
-            found = references.get(key, reference)()
-            if found is not None:
-                return found
+        mine = (current_thread(),)
+        guard = _guard(self._owner, mine)
+        try:
+            # A signal handler, or a finaliser that the collector runs in the middle, may take
+            # a lock: what its own thread has entered below is no obstacle.
+            while next(guard)[0] is not mine[0]:
+                sleep(_PAUSE)
+            self.forget_dead()
+            references = self._references
+            while True:
+                lock = self._factory()
+                _remove_dead_weakref(references, key)
+                reference = _KeyedRef(lock, self._dead.append)  # C: nothing is raised into it
+                reference.key = key
+                found = references.setdefault(key, reference)()
+                if found is not None:
+                    return found
+        finally:
+            guard.close()
 
     def forget_dead(self) -> None:
         """Let go of keys that nobody uses any more."""
@@ -120,7 +132,7 @@ class Registry(_Base["LockT"]):
         """
         references = self._references
         # Not its items: making a tuple may start the collector, and a finaliser take a lock.
-        for key in list(references.copy()):
+        for key in list(references):
             _remove_dead_weakref(references, key)
         self._room = max(_LEAST_ROOM, 2 * len(references))
 
@@ -131,7 +143,7 @@ class Registry(_Base["LockT"]):
 
     def items(self) -> Iterator[tuple[Hashable, LockT]]:
         """Yield each live key and its lock."""
-        for key in list(self._references.copy()):
+        for key in list(self._references):
             lock = self.find(key)
             if lock is not None:
                 yield key, lock
@@ -143,7 +155,30 @@ class Registry(_Base["LockT"]):
     def __len__(self) -> int:
         """The number of keys that somebody holds, waits for or has a lock of."""
         self.forget_dead()
-        return sum(reference() is not None for reference in self._references.copy().values())
+        return sum(reference() is not None for reference in list(self._references.values()))
+
+
+def _guard(
+    owner: dict[None, tuple[Thread]], mine: tuple[Thread]
+) -> Generator[tuple[Thread], None, None]:
+    """Yield who is inside, and enter when it is nobody; leave at the end.
+
+    A generator for the reason that :func:`lockutils.local.waiters.take_turn` has.
+    """
+    try:
+        while True:
+            yield owner.setdefault(None, mine)
+    finally:
+        try:
+            _leave(owner, mine)
+        except BaseException:
+            _leave(owner, mine)
+            raise
+
+
+def _leave(owner: dict[None, tuple[Thread]], mine: tuple[Thread]) -> None:
+    if owner.get(None) is mine:
+        del owner[None]
 
 
 _registries: WeakSet[Registry[Any]] = WeakSet()
@@ -162,6 +197,7 @@ def _after_fork_in_child() -> None:
     """The child holds nothing, and of those who wait it has the ones of the thread that forked."""
     EventletWaker.forget_parent()
     for registry in list(_registries):
+        registry._owner = {}
         for reference in list(registry._references.values()):
             forget = getattr(reference(), "forget_parent", None)
             if forget is not None:

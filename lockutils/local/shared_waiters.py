@@ -11,7 +11,7 @@ readers.
 
 from __future__ import annotations
 
-from lockutils.local.waiters import Waiter
+from lockutils.local.waiters import Waiter, snapshot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,14 +55,17 @@ class SharedWaiter(Waiter):
             return not self.passed
         # A crowd of readers that arrive one after the other need not go through all those
         # before them: if the last one is in, so are they.
-        end = queue[-2:]
-        if len(end) == 2 and end[1] is self:
-            before = end[0]
-            if before.held and before.shared and self.shared:
+        try:
+            last, before = queue[-1], queue[-2]
+        except IndexError:
+            pass
+        else:
+            # whoever came in between the two steps is held only if all before it may be
+            if last is self and before.held and before.shared and self.shared:
                 self.may_enter = before.place is not None or self.place is None
                 if self.may_enter:
                     return True
-        for other in queue[: None if self.shared else self.slots]:
+        for other in snapshot(queue)[: None if self.shared else self.slots]:
             if other is self:
                 self.may_enter = True
                 return True
@@ -83,7 +86,7 @@ class SharedWaiter(Waiter):
 
     def wake_run(self, queue: WaitQueue) -> bool:
         contended = False
-        for other in queue[: None if self.shared else self.slots]:
+        for other in snapshot(queue)[: None if self.shared else self.slots]:
             if other is not self and not self._is_like(other):
                 break
             if other.held:
@@ -100,9 +103,9 @@ class SharedWaiter(Waiter):
 
     def entered(self, queue: WaitQueue) -> None:
         self.held = True
-        if self.place is None or queue[-1:] == [self]:
-            return
         try:
+            if self.place is None or queue[-1] is self:
+                return
             # now the next one may ask outside
             while not queue[0].wake_run(queue):
                 pass
@@ -134,7 +137,7 @@ class SharedWaiter(Waiter):
 
     def is_scoped(self) -> bool:
         if self.reentrant:
-            return any(level.scoped for level in self.levels[:])
+            return any(level.scoped for level in snapshot(self.levels))
         return super().is_scoped()
 
     def covers(self, other: SharedWaiter) -> bool:

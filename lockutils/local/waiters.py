@@ -30,14 +30,20 @@ from lockutils.local.watcher import watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator
-    from typing import Any
+    from collections.abc import Callable, Generator
+    from typing import Any, TypeVar
 
     from lockutils.backends.base import Request
     from lockutils.local.caller import Thread
     from lockutils.parking.base import Parker
 
+    T = TypeVar("T")
+
 _modules = sys.modules
+
+#: copies a list in one step: without the GIL, and where the collector may run in the middle of
+#: it and a finaliser change the list, which a slice does not take well
+snapshot: Callable[[list[T]], list[T]] = list.copy if sys.version_info >= (3, 12) else list
 
 #: seconds that a waiter whose loop or hub does not run may be first before it is passed
 PATIENCE = 0.1
@@ -296,7 +302,7 @@ class WaitQueue(list[Waiter]):
             first = self[0]
         except IndexError:
             return
-        for other in self[:] if first.joint else (first,):
+        for other in snapshot(self) if first.joint else (first,):
             if other is waiter:
                 break
             if not other.held:
@@ -327,7 +333,7 @@ class WaitQueue(list[Waiter]):
         acquisition or a release of its own thread; or it is a task, and others of its loop wait.
         They do not run while this does, whatever they are about to do.
         """
-        for other in self[:]:
+        for other in snapshot(self):
             if other is waiter:
                 break
             if other.scoped is None and waiter.stops(other):
@@ -338,13 +344,14 @@ class WaitQueue(list[Waiter]):
 
     def holders(self) -> list[Waiter]:
         """Return the waiters that hold the lock."""
-        return [waiter for waiter in self[:] if waiter.scoped is not None]
+        return [waiter for waiter in snapshot(self) if waiter.scoped is not None]
 
     def waits_for_itself(self, waiter: Waiter, *, by_task: bool) -> bool:
         """Whether ``waiter`` waits for what only its own owner can release, and so never will."""
-        others = self[:1]
-        if others and others[0].joint:
-            others = self[:]
+        others = snapshot(self)
+        if not others[0].joint:
+            others = others[:1]
+        else:
             if waiter.is_next(self):  # what it waits for is outside of the process
                 others = [other for other in others if other.place is not None]
         mine = [
@@ -360,7 +367,7 @@ class WaitQueue(list[Waiter]):
         Of those who waited, the child has the ones of the thread that forked: they enter again.
         """
         self.mixed = True
-        waiters = self[:]
+        waiters = snapshot(self)
         self.clear()
         thread = current_thread()
         for waiter in waiters:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
                 hub is destroyed or has ended with its thread
             """
 
+
 #: the longest sleep in one piece, in seconds: platforms have limits, 49 days and less
 LONGEST = 1_000_000.0
 

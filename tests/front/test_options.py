@@ -147,7 +147,7 @@ def test_not_together(options, why, external, tmp_path):
 
 
 def test_what_needs_fcntl_is_refused_without(monkeypatch, tmp_path):
-    monkeypatch.setattr("lockutils.front.sharing.SHARES", False)
+    monkeypatch.setattr("lockutils.backends.file.directory.Directory.shares", False)
     for options in {"shared": True}, {"slots": 2}:
         with pytest.raises(ValueError, match="fcntl"):
             lockutils.lock("it", external=True, lock_path=tmp_path, **options)

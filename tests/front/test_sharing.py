@@ -9,7 +9,6 @@ from lock_peers import Background, open_descriptors, until
 
 import lockutils
 from lockutils.local.shared_waiters import SharedWaiter
-from lockutils.local.waiters import Waiter, WaitQueue
 
 
 @pytest.fixture(params=["internal", "external"])
@@ -146,19 +145,6 @@ def test_the_same_in_tasks(lock):
                 await lock().async_acquire()
 
     asyncio.run(main())
-
-
-def test_one_that_becomes_first_while_it_asks_does_not_wait_for_itself(monkeypatch):
-    queue, first, turn = WaitQueue(), Waiter(), Waiter()
-    queue.extend([first, turn])
-    real = WaitQueue.holders
-
-    def holders(self):
-        self.remove(first)
-        return real(self)
-
-    monkeypatch.setattr(WaitQueue, "holders", holders)
-    assert queue.waits_for_itself(turn, by_task=False) is False
 
 
 def test_a_reader_that_leaves_others_behind_has_nobody_to_wake(lock, monkeypatch):

@@ -188,8 +188,8 @@ def test_locks_of_a_container_of_keys_are_no_names(reports):
 
 def test_subclasses_of_lock(reports):
     class Special(lockutils.Lock):
-        def _acquire(self, limit):
-            return super()._acquire(limit)
+        def _acquire(self, *how):
+            return super()._acquire(*how)
 
     def special(name):
         queue = lockutils.lock(name)._queue

@@ -93,7 +93,7 @@ class Crowd:
 
 
 def has_ticket(turn):
-    post = turn.claim and turn.claim._post
+    post = turn.request and turn.request.claim._post
     return post is not None and post.ticket is not None and post.ticket.number is not None
 
 

@@ -42,4 +42,4 @@ def test_the_first_greenthread_that_parked_can_be_forgotten(library, patched):
     """Also while others are parked in the same hub."""
     printed = run_python(KILLED_WHILE_PARKED, library, patched)
 
-    assert printed.split() == ["True", "WaitQueue([])"]
+    assert printed.split() == ["True", "[]"]
