@@ -179,8 +179,26 @@ def test_a_wait_in_the_process_imports_nothing(waiter, external, tmp_path):
 @pytest.mark.skipif(not os.path.exists("/proc/locks"), reason="tells when somebody waits")
 @pytest.mark.parametrize("waiter", OUTSIDERS)
 def test_a_wait_for_another_process_imports_nothing(waiter, tmp_path):
-    printed = run_python(SOURCE.format(OUTSIDERS[waiter]), str(tmp_path), "external")
+    # what calls a sleeper back is imported by the first wait: it costs too much for each program
+    source = "import ctypes\n" + SOURCE.format(OUTSIDERS[waiter])
+    printed = run_python(source, str(tmp_path), "external")
     assert printed.split() == []
+
+
+@pytest.mark.parametrize("library", ["gevent", "eventlet"])
+@pytest.mark.parametrize("waiter", OUTSIDERS)
+def test_where_greenthreads_may_be_a_wait_imports_nothing_at_all(waiter, library, tmp_path):
+    pytest.importorskip(library)
+    source = f"import lockutils, {library}.queue\n" + SOURCE.format(OUTSIDERS[waiter])
+    printed = lock_peers.run_python(source, str(tmp_path), "external")
+    assert printed.split() == []
+
+
+@pytest.mark.parametrize("library", ["gevent", "eventlet"])
+def test_where_greenthreads_are_sleepers_can_be_called_back(library):
+    pytest.importorskip(library)
+    program = f"import {library}, lockutils\nfrom lockutils.parking import callback\n"
+    assert lock_peers.run_python(program + "print(callback.why_not())").split() == ["None"]
 
 
 def test_a_long_name_imports_nothing(tmp_path):
