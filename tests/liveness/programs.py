@@ -217,6 +217,29 @@ def dead(way, mode, arrives):
     assert serve_a_thread(exclusive(how)).wait(PATIENCE)
 
 
+def dead_with_a_grant(end, directory):
+    """A task was given the lock of the file, and its loop is closed, or stopped, before it runs."""
+    how = options("plain", directory)
+    elsewhere = lockutils.lock("x", **how, semaphores=lockutils.Semaphores())
+    elsewhere.acquire()
+    loop = asyncio.new_event_loop()
+
+    async def wait():
+        async with lockutils.lock("x", **how):
+            raise AssertionError("it does not run any more")
+
+    task = loop.create_task(wait())
+    task._log_destroy_pending = False
+    while not in_line() or lockutils.lock("x")._queue[0].parker is None:
+        loop.run_until_complete(asyncio.sleep(0))
+    elsewhere.release()
+    waiter = lockutils.lock("x")._queue[0]
+    until(lambda: waiter.passed or waiter.request.grant is not None)
+    if end == "closed":
+        loop.close()
+    until(lambda: elsewhere.acquire(blocking=False))
+
+
 def _loop(how, holders, release, keep, arrives, end=lambda loop: loop.close()):
     loop = asyncio.new_event_loop()
 

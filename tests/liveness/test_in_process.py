@@ -48,6 +48,11 @@ def test_who_was_woken_and_never_runs_is_passed(way, mode, arrives):
     run("dead", way, mode, arrives)
 
 
+@pytest.mark.parametrize("end", ["closed", "stopped"])
+def test_who_was_granted_a_lock_outside_and_never_runs_is_passed(end, tmp_path):
+    run("dead_with_a_grant", end, str(tmp_path))
+
+
 @pytest.mark.parametrize("where", ["inside", "outside"])
 @pytest.mark.parametrize("way", ["gevent", "gevent os", "eventlet", "handler", "thread"])
 def test_fork(way, where, tmp_path):

@@ -59,9 +59,10 @@ def test_finished_trio_run():
         from lockutils.local.waiters import Waiter
         from lockutils.parking.on_trio import TrioParker
 
-        turn = Waiter()
-        turn.parker = TrioParker()
-        left_behind[0].append(turn)  # as if its task were never run again
+        waiter = Waiter()
+        waiter.token, waiter.woken = [None], 0.0
+        waiter.parker = TrioParker()
+        left_behind[0].append(waiter)  # as if its task were never run again
 
     trio.run(main)
     entered = thread_that_waits("dead run")
