@@ -15,7 +15,7 @@ SLOTS = 2 if MODE == "slots" else 1
 kind = kinds.make(KIND)
 
 import lockutils  # noqa: E402
-from lockutils.backends.file import waiting  # noqa: E402
+from lockutils.parking import helpers  # noqa: E402
 
 # The holder is a stranger to the waiters' in-process queue, as another process would be.
 elsewhere = None if PLACE == "inside" else lockutils.Semaphores()
@@ -219,8 +219,8 @@ async def timed_out_while_handed_over(kind):
 
 async def without_helpers(kind):
     """No thread to be had: waiters poll, and are served all the same."""
-    waiting.helpers.LIMIT = 0
-    waiting.helpers._idle.clear()
+    helpers.LIMIT = 0
+    helpers._idle.clear()
     held = holder()
     held.acquire()
     waiter, impatient = kinds.Waiter(handle(timeout=60)), kinds.Waiter(handle(timeout=0.01))
@@ -244,7 +244,7 @@ async def gives_up_again_and_again(kind):
         await kind.start(waiter)
         await kind.until(lambda: waiter.state == kinds.TIMED_OUT)  # noqa: B023
     # a few, where a waiter gave up before its helper had even begun, or one was about to end
-    helpers = waiting.helpers
+
     assert len(helpers._running) <= 10, helpers._running
     # for the lock, or one for each slot
     await kind.until(lambda: len(helpers._running) - len(helpers._idle) <= SLOTS)

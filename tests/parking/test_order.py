@@ -93,8 +93,8 @@ class Crowd:
 
 
 def has_ticket(turn):
-    post = turn.request and turn.request.claim._post
-    return post is not None and post.ticket is not None and post.ticket.number is not None
+    entry = turn.request and turn.request._entry
+    return entry is not None and entry.is_taken
 
 
 def stop(process):
@@ -253,7 +253,7 @@ class TestFair:
         assert not crowd.lock(fair=True).acquire(timeout=0.05)
         crowd.join("meanwhile")
         again = Background(crowd.lock(fair=True, timeout=WATCHDOG).acquire)
-        until(lambda: any(turn.wait for turn in crowd.lock()._queue), "it is in line again")
+        until(lambda: any(has_ticket(turn) for turn in crowd.lock()._queue), "it is in line again")
         until(lambda: all(turn.wait._errand for turn in crowd.lock()._queue), "by its helper")
 
         holder.end()

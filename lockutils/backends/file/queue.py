@@ -80,6 +80,10 @@ class QueueRange:
             return syscalls.span_in_use(tickets.fd_box[0], self._any_ticket) is not None
         return _look(self.queue, self._any_ticket, for_sure=for_sure) is not None
 
+    def is_held(self) -> bool:
+        """Whether somebody has the record lock of the lock file."""
+        return _look(self.path, syscalls.WHOLE) is not None
+
     def use(self) -> int | None:
         """Return in how many slots the lock is held: 1 if it is held exclusively or shared.
 

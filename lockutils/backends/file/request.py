@@ -1,9 +1,9 @@
 """A contender for a lock file: exclusive, or one of many readers.
 
 Whoever waits has a ticket, and the waiters of a file are in line by their tickets.  The first
-two in line sleep on the lock file; any other sleeps until the one two places ahead is served.
-So a stopped process at the head does not keep the lock from those behind it, and an unlock wakes
-two at most.  Behind or before a waiter in strict order it is the first alone: readers and slots
+two in line sleep on the lock file, the second while it is held; any other sleeps until the one two
+places ahead is served.  So a stopped process at the head does not keep the lock from those behind
+it, and an unlock wakes two at most.  Behind or before a waiter in strict order it is the first alone: readers and slots
 are always in strict order among those that wait, since the kernel lets a reader pass a writer
 that waits for other readers.
 """
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 #: how often the third in line looks whether the file is free, although two are before it: both
 #: may be stopped
 _LOOK = 1.0
+#: how long the first in line may leave the free lock, before the second passes it
+_PATIENCE = 0.1
 
 
 class FileRequest(LockFile):
@@ -203,7 +205,10 @@ class FileRequest(LockFile):
         return at_most is not None and not sleeper.is_over() and self._try_step_by_step()
 
     def _ticket_ahead(self, entry: QueueEntry) -> tuple[int | None, float | None]:
-        """Return the ticket to sleep for, ``None`` to sleep on the lock file; and how long."""
+        """Return the ticket to sleep for, ``None`` to sleep on the lock file; and how long.
+
+        After that time it is tried whether the lock is free all the same.
+        """
         ahead = entry.ahead(1 if self._strict else 3)
         if not ahead:
             return None, None
@@ -211,7 +216,8 @@ class FileRequest(LockFile):
         if self._strict or is_strict:
             return first, None
         if not others:
-            return None, None
+            # A process that has just released the lock does not overtake the one it has woken.
+            return (None, None) if self._range.is_held() else (first, _PATIENCE)
         (second, is_strict), *more = others
         return second, None if more or is_strict else _LOOK
 
