@@ -581,6 +581,7 @@ def long_timeout(library):
 
     def release():
         until(lambda: in_line() == 2)
+        time.sleep(0.05)  # for no event; if it were not asleep by then, less would be tested
         handle.release()
 
     threading.Thread(target=release).start()
