@@ -51,28 +51,14 @@ def lock_all(
 
     :raises TypeError: if ``names`` is a single string, or has something else than strings
     """
+    options = locals()
+    del options["names"]
     if isinstance(names, (str, bytes)):
         raise TypeError(f"names must be several names, not the one name {names!r}")
     limit = limit_of(blocking, timeout)
+    options.update(blocking=True, timeout=limit)
     by_key = {key_of(name, lock_file_prefix): name for name in names}
-    handles = [
-        lock(
-            by_key[key],
-            lock_file_prefix,
-            external,
-            lock_path,
-            do_log,
-            semaphores,
-            delay,
-            fair,
-            timeout=limit,
-            shared=shared,
-            slots=slots,
-            reentrant=reentrant,
-        )
-        for key in sorted(by_key)
-    ]
-    return LockGroup(handles, limit)
+    return LockGroup([lock(by_key[key], **options) for key in sorted(by_key)], limit)
 
 
 class LockGroup(Handle):

@@ -428,9 +428,12 @@ class Lock(Handle):
         if (deadline.left() is None or upgrades) and self._queue.waits_for_itself(
             waiter, by_task=by_task
         ):
-            cure = "acquire it once, or with reentrant=True both times"
-            if waiter.task is not None and not by_task:
-                cure += "; in a task, use 'async with', which does not stop the event loop"
+            if upgrades:
+                cure = "release it first, or ask for it exclusively at once"
+            elif waiter.task is not None and not by_task:
+                cure = "use 'async with', which does not stop the event loop, or reentrant=True"
+            else:
+                cure = "use reentrant=True each time if this is meant"
             raise DeadlockError(
                 f"the caller holds {self.name!r}, and would wait for itself: {cure}"
             )

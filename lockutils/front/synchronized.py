@@ -57,20 +57,13 @@ def synchronized(
 
     :raises ValueError: if the template is malformed or has a field that no call can fill
     """
+    by_name: dict[str, Any] = {"timeout": timeout, "shared": shared, "slots": slots}
+    by_name["reentrant"] = reentrant
     names = [name] if isinstance(name, str) else list(name)
     what = name if isinstance(name, str) else names
     # for the errors of bad arguments, now and not at the first call
     for one in names:
-        lock(
-            one,
-            lock_file_prefix,
-            semaphores=semaphores,
-            blocking=blocking,
-            timeout=timeout,
-            shared=shared,
-            slots=slots,
-            reentrant=reentrant,
-        )
+        lock(one, lock_file_prefix, semaphores=semaphores, blocking=blocking, **by_name)
     if lock_path is not None:
         check_path(lock_path, "lock_path")
     take = lock if isinstance(name, str) else lock_all
@@ -81,23 +74,16 @@ def synchronized(
         if not callable(function):
             raise TypeError(f"synchronized() wraps a callable, not {function!r}")
         by = _name(function)
+        options = lock_file_prefix, external, lock_path, by, semaphores, delay, fair, blocking
 
-        def lock_named(actual: Any) -> Lock | LockGroup:
-            return take(
-                actual,
-                lock_file_prefix,
-                external,
-                lock_path,
-                by,
-                semaphores,
-                delay,
-                fair,
-                blocking,
-                timeout=timeout,
-                shared=shared,
-                slots=slots,
-                reentrant=reentrant,
-            )
+        if (timeout, shared, slots, reentrant) == (None, False, 1, False):  # saves a dict a call
+
+            def lock_named(actual: Any) -> Lock | LockGroup:
+                return take(actual, *options)
+        else:
+
+            def lock_named(actual: Any) -> Lock | LockGroup:
+                return take(actual, *options, **by_name)
 
         lock_of_call: LockOfCall
         templates = [_template(one, function) for one in names]

@@ -21,21 +21,13 @@ _modules = sys.modules
 here = local()
 
 
-class _Life:
-    """Ends with its thread: only the thread's own storage refers to it."""
-
-
 class Thread:
     """A native thread, as long as anybody knows it."""
 
-    __slots__ = ("ident", "life")
+    __slots__ = ("ident",)
 
     def __init__(self) -> None:
         self.ident: int = get_ident()
-        self.life: ref[_Life] | None = None
-
-    def has_ended(self) -> bool:
-        return self.life is not None and self.life() is None
 
 
 def current_thread() -> Thread:
@@ -43,9 +35,7 @@ def current_thread() -> Thread:
         thread: Thread = here.thread
     except AttributeError:
         # a signal handler may come here at any instruction: setdefault is one step
-        known = here.__dict__
-        thread = known.setdefault("thread", Thread())
-        thread.life = ref(known.setdefault("life", _Life()))
+        thread = here.__dict__.setdefault("thread", Thread())
     return thread
 
 

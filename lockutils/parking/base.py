@@ -39,8 +39,8 @@ if TYPE_CHECKING:
             """Make the owner look again.  Callable from any thread, greenthread, task,
             signal handler or finaliser, any number of times; never blocks.
 
-            :return: ``False`` if the owner can never run again: its event loop is closed, its
-                hub is destroyed or has ended with its thread
+            :return: ``False``, or any exception, if the owner can never run again: its event
+                loop is closed, its hub destroyed
             """
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import sys
 from time import monotonic
 
-from lockutils.local.caller import current_thread
 from lockutils.parking.base import LONGEST
 
 TYPE_CHECKING = False
@@ -64,7 +63,6 @@ class HubWaker:
 
     def __init__(self, hub: Any) -> None:
         self.hub = hub
-        self._thread = current_thread()
         self._calls: deque[Callable[[], None]] = deque()
         #: who is parked: the hub is listening if there is anybody
         self._parked: set[HubParker] = set()
@@ -82,18 +80,12 @@ class HubWaker:
             if self._parked:  # a signal handler has parked meanwhile
                 self._listen()
 
-    def post(self, call: Callable[[], None]) -> bool:
-        """Have ``call`` called by the hub.  From any thread, at any instruction.
-
-        :return: ``False`` if the hub has ended with its thread
-        """
-        if self._thread.has_ended():
-            return False
+    def post(self, call: Callable[[], None]) -> None:
+        """Have ``call`` called by the hub.  From any thread, at any instruction."""
         # The hub's own thread rings, too: a signal handler may have interrupted the very
         # system call that the hub sleeps in.
         self._calls.append(call)
         self._ring()
-        return True
 
     def deliver(self, *_: object) -> None:
         """Called by the hub when it was rung."""
@@ -183,7 +175,8 @@ class HubParker:
 
     def wake(self) -> bool:
         self._woken = True
-        return self._waker.post(self._resume)
+        self._waker.post(self._resume)
+        return True
 
     def _resume(self) -> None:
         greenlet, self._greenlet = self._greenlet, None

@@ -92,6 +92,10 @@ def serve_two_threads(how):
 
 def interrupted(way, mode, directory):
     """Who waits is interrupted, and what interrupts asks for the same lock."""
+    from lockutils.parking import helpers
+
+    if directory == "-":
+        helpers.LIMIT = 0  # nobody who looks after a while
     how = options(mode, directory)
     release, holders = held_by_a_thread(how)
     order = []
@@ -114,18 +118,6 @@ def interrupted(way, mode, directory):
         threading.Thread(target=send, args=(act,), daemon=True).start()
         with lockutils.lock("x", **how):
             order.append("outer")
-    elif way == "signal in gevent":
-        import gevent
-
-        def wait():
-            gevent.signal_handler(signal.SIGALRM, lambda: None)
-            with lockutils.lock("x", **how):
-                order.append("outer")
-
-        greenlet = gevent.spawn(wait)
-        gevent.sleep(0.05)
-        interrupt()
-        greenlet.join()
     elif way == "callback":
 
         async def main():
@@ -280,7 +272,7 @@ def _trio(how, holders, release, keep, arrives):
 
 def _hub(library, destroyed):
     def end(how, holders, release, keep, arrives):
-        waits, finish = threading.Event(), threading.Event()
+        waits, finish, destroying = (threading.Event() for _ in range(3))
 
         def wait():
             with lockutils.lock("x", **how):
@@ -301,6 +293,8 @@ def _hub(library, destroyed):
             finish.wait()
             if destroyed:
                 gevent.get_hub().destroy(destroy_loop=True)
+                destroying.set()
+                threading.Event().wait()  # the thread goes on without a hub
 
         thread = threading.Thread(target=body, daemon=True)
         thread.start()
@@ -309,7 +303,10 @@ def _hub(library, destroyed):
 
         def finish_it():
             finish.set()
-            thread.join()
+            if destroyed:
+                destroying.wait()
+            else:
+                thread.join()
             gc.collect()
 
         _behind(how, holders, release, finish_it, arrives)
@@ -336,6 +333,46 @@ _WAYS = {
     "gevent hub": _hub("gevent", False),
     "destroyed gevent hub": _hub("gevent", True),
 }
+
+
+def resumed():
+    """A task is passed, since its loop was stopped; it goes on near the front of the line."""
+    release, _ = held_by_a_thread({})
+    loop, order = asyncio.new_event_loop(), []
+
+    async def wait():
+        async with lockutils.lock("x"):
+            order.append("task")
+
+    def hold(name, leave):
+        with lockutils.lock("x"):
+            order.append(name)
+            leave.wait()
+
+    def start(name):
+        leave = threading.Event()
+        before = in_line()
+        thread = threading.Thread(target=hold, args=(name, leave), daemon=True)
+        thread.start()
+        until(lambda: in_line() > before or name in order)
+        return leave.set
+
+    task = loop.create_task(wait())
+    while in_line() < 2:
+        loop.run_until_complete(asyncio.sleep(0))
+    release()
+    first = start("first")
+    until(lambda: order)
+    second = start("second")
+    for _ in range(10):
+        loop.run_until_complete(asyncio.sleep(0))
+    assert order == ["first"]
+    assert in_line() == 3
+    first()
+    loop.run_until_complete(task)
+    second()
+    until(lambda: in_line() == 0)
+    assert order == ["first", "task", "second"]
 
 
 def fork(way, where):
@@ -541,14 +578,20 @@ def deep_release(mode):
 def long_timeout(library):
     handle = lockutils.lock("x")
     handle.acquire()
-    threading.Timer(0.05, handle.release).start()
+
+    def release():
+        until(lambda: in_line() == 2)
+        time.sleep(0.05)  # for no event; if it were not asleep by then, less would be tested
+        handle.release()
+
+    threading.Thread(target=release).start()
 
     def wait():
-        with lockutils.lock("x", timeout=1e10):
+        with lockutils.lock("x", timeout=1e17):
             pass
 
     async def wait_in_task():
-        async with lockutils.lock("x", timeout=1e10):
+        async with lockutils.lock("x", timeout=1e17):
             pass
 
     if library == "eventlet":

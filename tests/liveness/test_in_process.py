@@ -48,6 +48,10 @@ def test_who_was_woken_and_never_runs_is_passed(way, mode, arrives):
     run("dead", way, mode, arrives)
 
 
+def test_who_was_passed_goes_on_near_the_front():
+    run("resumed")
+
+
 @pytest.mark.parametrize("end", ["closed", "stopped"])
 def test_who_was_granted_a_lock_outside_and_never_runs_is_passed(end, tmp_path):
     run("dead_with_a_grant", end, str(tmp_path))
