@@ -13,6 +13,7 @@ so a seed repeats the choices, not always their outcome.
 
 import _thread
 import itertools
+import os
 import random
 import sys
 import threading
@@ -72,9 +73,12 @@ class Preemption:
         """In all threads, however they were started."""
         monitoring = sys.monitoring
         monitoring.use_tool_id(_TOOL, "lockutils preemption")
-        folder, events = self._folder, monitoring.events
+        folder, events, process = self._folder, monitoring.events, os.getpid()
 
         def at_start(code, _):
+            if os.getpid() != process:
+                # CPython 3.13t stops in such calls for ever if another thread was in one at a fork
+                return None
             if code.co_filename.startswith(folder):
                 monitoring.set_local_events(_TOOL, code, events.INSTRUCTION)
             return monitoring.DISABLE
