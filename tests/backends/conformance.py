@@ -1,234 +1,674 @@
-"""The contract of a driver (lockutils/backends/base.py), tested once over every driver."""
+"""The contract of a backend (lockutils/backends/base.py), tested once over every backend."""
 
 import os
+import signal
+import sys
+import threading
+from time import monotonic
 
 import pytest
-from lock_peers import Background, open_descriptors, until, until_waited_for
+from lock_peers import WATCHDOG, Background, open_descriptors, until
+from stepping import PACKAGE, each_step
 
-from lockutils.backends.file.directory import Directory
-from lockutils.errors import LockPathError
+from lockutils.errors import LockPathError, SlotsMismatchError
+from lockutils.parking.deadline import Deadline
 
-# Tries once; then goes on by the lines it is sent.
-PEER = """
-import os, sys
-from lockutils.backends.file.directory import Directory
-from {module} import {name} as Claim
-claim = Claim(sys.argv[2], Directory(os.fsencode(sys.argv[1])))
-print("held" if claim.try_acquire() else "busy", flush=True)
-sys.stdin.readline()
-claim.release()
-print("released", flush=True)
-sys.stdin.readline()
-"""
+if sys.version_info >= (3, 12):
+    pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+
+MODES = {
+    "exclusive": {},
+    "fair": {"fair": True},
+    "shared": {"shared": True},
+    "slots": {"slots": 2},
+}
+SHARING = ["shared", "slots"]
 
 
-class ClaimConformance:
-    """A subclass names its driver as ``claim_type``."""
+class Interrupted(BaseException):
+    """What a signal handler raises."""
 
-    claim_type: type
+
+class Pending:
+    """A request that is waited for, in the way that its backend has."""
+
+    def __init__(self, request, how):
+        self.request = request
+        self.how = how
+        #: how often the backend has called back
+        self.calls = []
+        self.changed = threading.Event()
+        #: what the call-back returns
+        self.answer = None
+        if how == "start":
+            assert request.start(self._call_back)
+        else:
+            self._call = Background(self._poll if how == "poll" else self._block)
+
+    def _call_back(self):
+        self.calls.append((self.request.grant, self.request.error))
+        self.changed.set()
+        return self.answer
+
+    def _block(self):
+        return self.request.block(forever())
+
+    def _poll(self):
+        until(self.request.try_now, "the lock is free")
+        return True
+
+    def result(self):
+        """Whether it is held, in the end."""
+        if self.how != "start":
+            return self._call.result()
+        assert self.changed.wait(WATCHDOG), "nobody calls back"
+        if self.request.error is not None:
+            raise self.request.error
+        return self.request.grant is not None
+
+    def is_over(self):
+        return self.changed.is_set() if self.how == "start" else self._call.join(0)
+
+
+def outcome_of(call, *args):
+    """What it returns; or the error, if there can be none of this."""
+    try:
+        return call(*args)
+    except LockPathError as error:
+        return error
+
+
+def forever():
+    return Deadline(None, monotonic)
+
+
+def in_seconds(timeout):
+    return Deadline(timeout, monotonic)
+
+
+def check_fork_of(request, other):
+    """A child does not let go of what its parent has."""
+    if (child := os.fork()) == 0:
+        try:
+            request.cancel()
+            os._exit(request.grant is not None)
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert not other.try_and_release()
+
+
+class BackendConformance:
+    """A subclass has fixtures ``backend`` and ``elsewhere``, and says what its backend can do.
+
+    ``elsewhere(**mode)`` is a contender of another process; it can ``begin`` to wait, say what
+    it got by ``hear``, ``release`` and ``kill``.
+    """
+
+    #: whether a lock that is free is had without a round trip
+    tries = True
+    #: the ways to wait that it has; without one, the caller tries from time to time
+    ways = ("block", "start")
+    modes = tuple(MODES)
+    #: whether waiters are served in the order of :meth:`enqueue`
+    has_order = True
+    #: where its files are
+    modules = PACKAGE
+
+    def pytest_generate_tests(self, metafunc):
+        cls = metafunc.cls
+        if "how" in metafunc.fixturenames:
+            metafunc.parametrize("how", cls.ways or ("poll",))
+        if "mode" in metafunc.fixturenames:
+            metafunc.parametrize("mode", [MODES[name] for name in cls.modes], ids=cls.modes)
 
     @pytest.fixture
-    def directory(self, tmp_path):
-        return Directory(os.fsencode(tmp_path / "locks"))
+    def new_request(self, backend):
+        made = []
+
+        def new_request(key="key", **mode):
+            made.append(backend.request(key, **mode))
+            return made[-1]
+
+        yield new_request
+        for one in made:
+            one.cancel()
 
     @pytest.fixture
-    def path(self, directory):
-        return os.fsdecode(directory.file_of("key"))
+    def is_open(self, elsewhere):
+        """Wait until another process could have the lock: nobody holds it, and nobody wants it."""
 
-    @pytest.fixture
-    def new_claim(self, directory):
-        return lambda key="key": self.claim_type(key, directory)
+        def is_open():
+            in_the_way = elsewhere(fair=True) if self.has_order else elsewhere()
+            until(in_the_way.try_and_release, "nobody holds or wants the lock")
 
-    @pytest.fixture
-    def try_elsewhere(self, peers, directory):
-        """Start a process that tries the lock once: it says "held" or "busy"."""
-        source = PEER.format(module=self.claim_type.__module__, name=self.claim_type.__name__)
-        return lambda: peers.python(source, os.fsdecode(directory.path), "key")
+        return is_open
 
-    def wait_in_background(self, claim, path):
-        """Return when the wait for a held lock has begun, or at once for a polled driver."""
-        if not claim.can_block:
-            return Background(until, claim.try_acquire, "the lock is free")
-        waiting = Background(claim.block)
-        until_waited_for(path)
-        return waiting
+    def taken(self, request):
+        """Whether a lock that should be free is held after a moment."""
+        if self.tries:
+            return request.try_now()
+        return self.wait(request).result()
 
-    def test_excludes_a_second_claim_until_the_release(self, new_claim):
-        first, second = new_claim(), new_claim()
+    def wait(self, request, how=None):
+        return Pending(request, how or (self.ways or ("poll",))[-1])
 
-        assert first.try_acquire()
-        assert not second.try_acquire()
-        assert not second.try_acquire()
-        first.release()
-        assert second.try_acquire()
-        assert not first.try_acquire()
-        second.release()
-        assert first.try_acquire()
+    # --- exclusion
 
-        first.release()
+    def test_excludes_another_of_this_process_until_cancelled(self, new_request):
+        first, second = new_request(), new_request()
 
-    def test_excludes_another_process_until_the_release(self, new_claim, try_elsewhere):
-        claim = new_claim()
-        assert claim.try_acquire()
-        assert try_elsewhere().hear() == "busy"
+        assert self.taken(first)
+        assert not second.try_now()
+        assert not second.try_now(True)
+        assert second.grant is None
+        first.cancel()
+        assert first.grant is None
+        second.cancel()
 
-        claim.release()
+        third = new_request()
+        assert self.taken(third)
 
-        assert try_elsewhere().hear() == "held"
+    def test_excludes_another_process_until_cancelled(self, new_request, elsewhere):
+        request, other = new_request(), elsewhere()
+        assert self.taken(request)
+        other.begin()
+        other.is_waiting()
 
-    def test_is_excluded_by_another_process_until_its_release(self, new_claim, try_elsewhere):
-        elsewhere = try_elsewhere()
-        assert elsewhere.hear() == "held"
-        claim = new_claim()
-        assert not claim.try_acquire()
+        request.cancel()
 
-        assert elsewhere.ask() == "released"
-
-        assert claim.try_acquire()
-        claim.release()
-
-    def test_different_keys_do_not_meet(self, new_claim):
-        first, second = new_claim("one"), new_claim("two")
-
-        assert first.try_acquire()
-        assert second.try_acquire()
-
-        first.release()
-        second.release()
-
-    def test_a_failed_try_keeps_nobody_out(self, new_claim, try_elsewhere):
-        holder, loser = new_claim(), new_claim()
-        assert holder.try_acquire()
-        assert not loser.try_acquire()
-
-        holder.release()
-
-        assert try_elsewhere().hear() == "held"
-        assert not loser.try_acquire()
-        loser.release()
-
-    def test_release_can_be_called_at_any_time_any_number_of_times(self, new_claim):
-        claim, other = new_claim(), new_claim()
-
-        claim.release()
-        assert claim.try_acquire()
-        claim.release()
-        claim.release()
-        assert other.try_acquire()
-        assert not claim.try_acquire()
-        claim.release()
-        claim.release()
-
-        assert not new_claim().try_acquire()  # none of it released the other
-        other.release()
-
-    def test_the_lock_of_a_killed_process_is_free(self, new_claim, try_elsewhere):
-        elsewhere = try_elsewhere()
-        assert elsewhere.hear() == "held"
-
-        elsewhere.kill()
-
-        claim = new_claim()
-        assert claim.try_acquire()
-        claim.release()
+        assert other.hear() == "held"
 
     @pytest.mark.parametrize("ending", ["release", "kill"])
-    def test_a_wait_ends_when_the_holder_does(self, new_claim, try_elsewhere, path, ending):
-        elsewhere = try_elsewhere()
-        assert elsewhere.hear() == "held"
-        claim = new_claim()
-        assert not claim.try_acquire()
-        waiting = self.wait_in_background(claim, path)
+    def test_a_wait_ends_when_the_holder_does(self, new_request, elsewhere, ending, how, mode):
+        other = elsewhere()
+        other.hold()
+        request = new_request(**({} if "slots" in mode else mode))
+        assert not request.try_now()
+        waiting = self.wait(request, how)
 
-        if ending == "release":
-            assert elsewhere.ask() == "released"
-        else:
-            elsewhere.kill()
+        getattr(other, ending)()
 
-        waiting.result()
-        assert try_elsewhere().hear() == "busy"
-        claim.release()
+        assert waiting.result()
+        assert request.grant is not None
+        assert not new_request().try_now()
 
-    def test_a_wait_goes_on_after_standing_aside(self, new_claim, try_elsewhere, path):
-        elsewhere = try_elsewhere()
-        assert elsewhere.hear() == "held"
-        claim = new_claim()
-        waiting = self.wait_in_background(claim, path)
+    def test_different_keys_do_not_meet(self, new_request):
+        assert self.taken(new_request("one"))
+        assert self.taken(new_request("two"))
 
-        claim.stand_aside()
-        assert elsewhere.ask() == "released"
+    def test_a_failed_try_keeps_nobody_out(self, new_request, elsewhere, is_open):
+        holder = elsewhere()
+        holder.hold()
+        for barging in (False, True):
+            assert not new_request().try_now(barging)
 
-        waiting.result()
-        assert try_elsewhere().hear() == "busy"
-        claim.release()
+        holder.release()
 
-    def test_claims_for_one_thing_have_equal_resources(self, new_claim):
-        assert new_claim().resource == new_claim().resource
-        assert hash(new_claim().resource) == hash(new_claim().resource)
-        assert new_claim("one").resource != new_claim("two").resource
+        is_open()
 
-    def test_names_the_holder_or_nobody(self, new_claim, try_elsewhere):
-        claim = new_claim()
-        assert claim.holder() is None
-        elsewhere = try_elsewhere()
-        assert elsewhere.hear() == "held"
+    # --- the grant
 
-        holder = claim.holder()
+    def test_a_grant_is_there_while_it_is_held(self, new_request, mode):
+        request = new_request(**mode)
+        assert request.grant is None
+        assert request.error is None
 
-        assert holder is None or holder.pid == elsewhere.process.pid
+        assert self.taken(request)
+        assert request.grant.valid_until > monotonic()
+        request.cancel()
 
-    def test_a_lock_directory_that_is_missing_is_made(self, new_claim, path):
-        claim = new_claim()
+        assert request.grant is None
 
-        assert claim.try_acquire()
+    def test_tokens_rise_or_there_are_none(self, new_request):
+        tokens = []
+        for _ in range(5):
+            request = new_request()
+            assert self.taken(request)
+            tokens.append(request.grant.token)
+            request.cancel()
+
+        assert tokens == [None] * 5 or tokens == sorted(set(tokens))
+
+    def test_it_is_published_when_all_of_it_is_held(self, new_request, elsewhere, mode):
+        """Whoever sees it believes it."""
+        request, other, seen = new_request(**mode), elsewhere(), []
+
+        class Watched(type(request)):
+            __slots__ = ()
+            plain = vars(type(request)).get("grant")
+
+            @property
+            def grant(self):
+                return seen[-1] if seen else None
+
+            @grant.setter
+            def grant(self, grant):
+                if grant is not None:
+                    assert not other.try_and_release()
+                seen.append(grant)
+
+        vars(request).pop("grant", None) if hasattr(request, "__dict__") else None
+        request.__class__ = Watched
+        assert self.taken(request)
+
+        assert [grant for grant in seen if grant is not None]
+        request.cancel()
+        assert seen[-1] is None
+
+    # --- waiting
+
+    def test_a_deadline_passes(self, new_request, elsewhere, is_open, mode):
+        holder = elsewhere()
+        holder.hold()
+        for timeout in (0.0, 0.02):
+            request = new_request(**({} if "slots" in mode else mode))
+
+            held = request.block(in_seconds(timeout))
+
+            assert held is (False if "block" in self.ways else None)
+            assert request.grant is None
+            request.cancel()
+        holder.release()
+        is_open()
+
+    # --- cancelling
+
+    @pytest.mark.parametrize("times", [1, 3])
+    @pytest.mark.parametrize("plight", ["new", "tried", "in line", "held"])
+    def test_can_be_cancelled_at_any_time(
+        self, new_request, elsewhere, is_open, plight, times, mode
+    ):
+        request, other = new_request(**mode), elsewhere()
+        if plight in ("tried", "in line"):
+            other.hold()
+            assert not request.try_now() or mode
+        if plight == "in line" and self.has_order and "slots" not in mode:
+            request.enqueue()
+        if plight == "held":
+            assert self.taken(request)
+
+        for _ in range(times):
+            request.cancel()
+
+        assert request.grant is None
+        if plight in ("tried", "in line"):
+            assert not new_request().try_now()  # none of it released the other's
+            other.release()
+        is_open()
+
+    def is_in_line(self, request):
+        """Return when it stands in line, where that takes a round trip."""
+
+    def is_waiting(self, request):
+        """Return when it waits; or at once, where that cannot be told."""
+
+    @pytest.mark.parametrize("step", ["try_now", "enqueue", "start", "cancel"])
+    def test_can_be_cancelled_at_each_instruction(self, new_request, is_open, step, mode):
+        """The step may go on after that; its caller cancels in the end, as always."""
+        request, steps = None, 0
+        for stepping in each_step(lambda: request.cancel(), self.modules, only_handlers=True):
+            request = new_request(**mode)
+            if step == "cancel":
+                assert self.taken(request)
+            with stepping:
+                outcome_of(getattr(request, step), *[lambda: None] * (step == "start"))
+            request.cancel()
+            assert request.grant is None
+            steps += 1
+            if steps % 20 == 0:
+                is_open()
+        is_open()
+        assert steps > 1
+
+    @pytest.mark.parametrize("plight", ["held", "in line", "started"])
+    def test_cancelled_again_after_an_exception_at_each_instruction(
+        self, new_request, is_open, plight, mode
+    ):
+        def interrupt():
+            raise Interrupted
+
+        steps = 0
+        for stepping in each_step(interrupt, self.modules, only_handlers=True):
+            request = new_request(**mode)
+            if plight == "held":
+                assert self.taken(request)
+            elif plight == "in line":
+                if self.has_order:
+                    request.enqueue()
+            elif "start" in self.ways:
+                request.start(lambda: None)
+            try:
+                with stepping:
+                    request.cancel()
+            except Interrupted:
+                steps += 1
+                request.cancel()
+            assert request.grant is None
+            if steps % 20 == 0:
+                is_open()
+        is_open()
+        assert steps
+
+    # --- children
+
+    def test_what_is_not_held_is_not_handed_to_children(self, new_request):
+        with pytest.raises(RuntimeError):
+            new_request().hand_to_children()
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+    @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+    def test_a_forked_child_cancels_nothing_of_its_parents(
+        self, new_request, elsewhere, mode
+    ):
+        request, other = new_request(**mode), elsewhere()
+        assert self.taken(request)
+        check_fork_of(request, other)
+        assert request.grant is not None
+        request.cancel()
+        until(other.try_and_release, "it is free")
+
+    # --- the rest
+
+    def test_names_the_holder_or_nobody(self, backend, elsewhere):
+        assert backend.holder("key") is None
+        other = elsewhere()
+        other.hold()
+
+        holder = backend.holder("key")
+
+        assert holder is None or holder.pid == other.pid
+
+
+class SharingConformance:
+    """Of a backend that lets several hold."""
+
+    def test_readers_share(self, new_request, elsewhere):
+        reader, other, writer = new_request(shared=True), elsewhere(shared=True), new_request()
+        assert self.taken(reader)
+        other.hold()
+
+        assert not writer.try_now(True)
+        waiting = self.wait(writer)
+        reader.cancel()
+        assert not waiting.changed.wait(0.01)
+        other.release()
+
+        assert waiting.result()
+
+    def test_as_many_hold_as_there_are_slots(self, new_request, elsewhere):
+        assert self.taken(new_request(slots=2))
+        other, third = elsewhere(slots=2), new_request(slots=2)
+        other.hold()
+        assert not third.try_now(True)
+        waiting = self.wait(third)
+        assert not waiting.changed.wait(0.01)
+
+        other.release()
+
+        assert waiting.result()
+
+    def test_another_number_of_slots_is_an_error(self, new_request, elsewhere, how):
+        elsewhere(slots=2).hold()
+
+        with pytest.raises(SlotsMismatchError) as refusal:
+            self.wait(new_request(slots=3), how).result()
+
+        assert (refusal.value.slots, refusal.value.slots_in_use) == (3, 2)
+
+
+class OrderConformance:
+    """Of a backend that serves its waiters in the order in which they came."""
+
+    def test_to_stand_in_line_grants_nothing(self, new_request, is_open):
+        request = new_request(fair=True)
+
+        request.enqueue()
+        request.enqueue()
+
+        assert request.grant is None
+        request.cancel()
+        is_open()
+
+    def test_served_in_the_order_in_which_they_stand(self, new_request, elsewhere, how):
+        holder, behind = elsewhere(fair=True), elsewhere(fair=True)
+        holder.hold()
+        request = new_request(fair=True)
+        request.enqueue()
+        self.is_in_line(request)
+        behind.begin()
+        behind.is_waiting()
+
+        holder.release()
+
+        assert self.wait(request, how).result()
+        assert not behind.has_spoken()
+        request.cancel()
+        assert behind.hear() == "held"
+
+    @pytest.mark.parametrize("served_first", [0, 1])
+    def test_two_of_a_process_that_stand_in_the_other_order(
+        self, new_request, elsewhere, served_first
+    ):
+        """The first in the process may have come to the line as the second."""
+        holder = elsewhere(fair=True)
+        holder.hold()
+        both = [new_request(fair=True), new_request(fair=True)]
+        for request in both:
+            request.enqueue()
+            self.is_in_line(request)
+        between = elsewhere(fair=True)
+        between.begin()
+        between.is_waiting()
+        first, second = both[served_first], both[not served_first]
+        waiting = self.wait(first)
+
+        holder.release()
+
+        assert waiting.result()
+        waiting = self.wait(second)
+        first.cancel()
+        assert waiting.result()
+        second.cancel()
+        assert between.hear() == "held"
+
+    @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2), (0, 2, 1)])
+    def test_those_who_give_up_leave_nothing_in_any_order(self, new_request, is_open, order):
+        requests = [new_request(fair=True) for _ in order]
+        for request in requests:
+            request.enqueue()
+
+        for number in order:
+            requests[number].cancel()
+
+        is_open()
+
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+    @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+    def test_a_forked_child_leaves_its_parents_place_in_line(self, new_request, elsewhere):
+        request, other = new_request(fair=True), elsewhere(fair=True)
+        request.enqueue()
+        self.is_in_line(request)
+
+        check_fork_of(request, other)
+
+        request.cancel()
+        until(other.try_and_release, "nobody is before it")
+
+
+class BackgroundConformance:
+    """Of a backend that waits in the background, or in the calling thread."""
+
+    def test_the_call_back_comes_once(self, new_request, elsewhere):
+        holder = elsewhere()
+        holder.hold()
+        request = new_request()
+        waiting = self.wait(request, "start")
+
+        holder.release()
+
+        assert waiting.result()
+        grant = request.grant
+        assert waiting.calls == [(grant, None)]
+        request.cancel()
+        assert self.taken(new_request())
+        assert len(waiting.calls) == 1
+
+    def test_no_call_back_comes_after_it_was_cancelled(self, new_request, elsewhere, is_open):
+        holder = elsewhere()
+        holder.hold()
+        request = new_request()
+        waiting = self.wait(request, "start")
+
+        request.cancel()
+        holder.release()
+
+        is_open()
+        assert not waiting.calls
+        assert request.grant is None
+        assert request.error is None
+
+    def test_a_waiter_that_can_never_run_has_nothing(self, new_request, elsewhere, is_open):
+        holder = elsewhere()
+        holder.hold()
+        request = new_request()
+        waiting = self.wait(request, "start")
+        waiting.answer = False
+
+        holder.release()
+
+        assert waiting.changed.wait(WATCHDOG)
+        is_open()
+        assert request.grant is None
+
+    @pytest.mark.parametrize("where", ["at the holder", "behind another"])
+    def test_can_be_cancelled_by_another_thread(
+        self, new_request, elsewhere, is_open, how, where, mode
+    ):
+        mode = {} if "slots" in mode else mode
+        holder, before = elsewhere(**({"fair": True} if mode else {})), elsewhere(**mode)
+        holder.hold()
+        if where == "behind another":
+            before.begin()
+            before.is_waiting()
+        request = new_request(**mode)
+        waiting = self.wait(request, how)
+        self.is_waiting(request)
+
+        request.cancel()
+        request.cancel()
+
+        assert request.grant is None
+        if how == "block":
+            assert waiting.result() is False
+        assert request.grant is None
+        holder.release()
+        if where == "behind another":
+            assert before.hear() == "held"
+            before.release()
+        is_open()
+        assert not waiting.calls
+
+
+class BlockingConformance:
+    """Of a backend that lets the calling thread sleep."""
+
+    @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no such signals")
+    def test_can_be_cancelled_by_a_handler_in_the_thread_that_sleeps(
+        self, new_request, elsewhere, is_open
+    ):
+        holder, request = elsewhere(), new_request()
+        holder.hold()
+        before = signal.signal(signal.SIGUSR1, lambda *_: request.cancel())
+        try:
+            interrupter = Background(self._interrupt_when_waiting, request)
+            assert request.block(forever()) is False
+            interrupter.result()
+        finally:
+            signal.signal(signal.SIGUSR1, before)
+
+        assert request.grant is None
+        holder.release()
+        is_open()
+
+    def _interrupt_when_waiting(self, request):
+        self.is_waiting(request)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+
+    def test_can_be_cancelled_at_each_instruction_of_a_wait(self, new_request, is_open, mode):
+        request, steps = None, 0
+        for stepping in each_step(lambda: request.cancel(), self.modules):
+            request = new_request(**mode)
+            with stepping:
+                outcome = request.block(forever())
+            assert request.grant is None or not stepping.happened, stepping.where
+            assert outcome is False or request.grant, stepping.where
+            request.cancel()
+            steps += 1
+            if steps % 20 == 0:
+                is_open()
+        is_open()
+        assert steps > 1
+
+
+class FileConformance:
+    """Of a backend whose locks are files of a directory."""
+
+    @pytest.fixture
+    def path(self, backend):
+        return os.fsdecode(backend.file_of("key"))
+
+    def test_a_lock_directory_that_is_missing_is_made(self, new_request, path):
+        assert new_request().try_now()
 
         assert os.path.isfile(path)
-        claim.release()
 
-    def test_leaves_no_descriptor_open(self, new_claim):
-        holder, loser = new_claim(), new_claim()
+    def test_leaves_no_descriptor_open(self, new_request):
+        holder, loser = new_request(), new_request()
         before = open_descriptors()
 
-        assert holder.try_acquire()
-        assert not loser.try_acquire()
-        loser.release()
-        holder.release()
+        assert holder.try_now()
+        assert not loser.try_now()
+        loser.cancel()
+        holder.cancel()
 
         assert open_descriptors().items() <= before.items()
 
-    def test_a_lock_file_that_cannot_be_one_is_refused(self, new_claim, path):
+    def test_a_lock_file_that_cannot_be_one_is_refused(self, new_request, path, how):
         os.makedirs(path)
         before = open_descriptors()
 
-        with pytest.raises(LockPathError) as refusal:
-            new_claim().try_acquire()
+        for call in (lambda request: request.try_now(), lambda request: self.wait(request, how)):
+            request = new_request()
+            with pytest.raises(LockPathError) as refusal:
+                assert not call(request).result()
+            request.cancel()
 
-        assert refusal.value.filename == path
+            assert refusal.value.filename == path
+            assert request.grant is None
         assert open_descriptors().items() <= before.items()
 
-    def test_a_lock_directory_that_cannot_be_made_is_refused(self, tmp_path):
-        (tmp_path / "file").touch()
-        directory = tmp_path / "file" / "locks"
+    def test_a_lock_directory_that_cannot_be_made_is_refused(self, new_request, backend):
+        directory = os.fsdecode(backend.path)
+        with open(directory, "w"):
+            pass
         before = open_descriptors()
 
         with pytest.raises(LockPathError) as refusal:
-            self.claim_type("key", Directory(os.fsencode(directory))).try_acquire()
+            new_request().try_now()
 
-        assert refusal.value.filename.startswith(str(directory))
+        assert refusal.value.filename.startswith(directory)
         assert refusal.value.errno
         assert open_descriptors().items() <= before.items()
 
-    def test_holds_nothing_after_a_refusal(self, new_claim, path):
+    def test_holds_nothing_after_a_refusal(self, new_request, path):
         os.makedirs(path)
-        claim = new_claim()
+        refused = new_request()
         with pytest.raises(LockPathError):
-            claim.try_acquire()
+            refused.try_now()
+        assert refused.grant is None
 
         os.rmdir(path)
 
-        other = new_claim()
-        assert other.try_acquire()
-        assert not claim.try_acquire()
-        other.release()
-        assert claim.try_acquire()
-        claim.release()
+        assert new_request().try_now()

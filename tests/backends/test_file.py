@@ -14,13 +14,29 @@ import pytest
 
 fcntl = pytest.importorskip("fcntl")
 
-from conformance import ClaimConformance  # noqa: E402
-from lock_peers import Background, open_descriptors, until, until_waited_for, waiters  # noqa: E402
+from conformance import (  # noqa: E402
+    BackendConformance,
+    BackgroundConformance,
+    BlockingConformance,
+    FileConformance,
+    OrderConformance,
+    SharingConformance,
+)
+from lock_peers import (  # noqa: E402
+    Background,
+    open_descriptors,
+    sleeps_for_a_lock,
+    until,
+    until_waited_for,
+    waiters,
+)
+
+from processes import InProcess  # noqa: E402
 
 import lockutils  # noqa: E402
 from lockutils.backends.file import syscalls  # noqa: E402
 from lockutils.backends.file.directory import Directory  # noqa: E402
-from lockutils.backends.file.request import FileClaim  # noqa: E402
+from lockutils.backends.file.request import FileRequest  # noqa: E402
 from lockutils.errors import LockPathError  # noqa: E402
 
 IS_ROOT = os.geteuid() == 0
@@ -49,15 +65,15 @@ def path(tmp_path):
 
 
 @pytest.fixture
-def new_claim(tmp_path):
-    return lambda: FileClaim("key", Directory(os.fsencode(tmp_path)))
+def new_request(tmp_path):
+    return lambda: FileRequest("key", Directory(os.fsencode(tmp_path)))
 
 
 @pytest.fixture
-def claim(new_claim):
-    claim = new_claim()
-    yield claim
-    claim.release()
+def contender(new_request):
+    contender = new_request()
+    yield contender
+    contender.cancel()
 
 
 @pytest.fixture
@@ -91,23 +107,39 @@ def is_held(path):
     return not is_free(path, fcntl.flock) and not is_free(path, fcntl.lockf)
 
 
-class TestFileClaim(ClaimConformance):
-    claim_type = FileClaim
+class TestFileBackend(
+    BackendConformance,
+    SharingConformance,
+    OrderConformance,
+    BackgroundConformance,
+    BlockingConformance,
+    FileConformance,
+):
+    @pytest.fixture
+    def backend(self, tmp_path):
+        return Directory(os.fsencode(tmp_path / "locks"))
+
+    @pytest.fixture
+    def elsewhere(self, peers, backend):
+        return lambda **mode: InProcess(peers, backend.path, mode)
+
+    def is_waiting(self, contender):
+        until(lambda: sleeps_for_a_lock(os.getpid()), "it sleeps")
 
 
 class TestContent:
     """Other tools write into their lock files; it is none of our business."""
 
-    def test_is_never_changed(self, claim, new_claim, path, hold):
+    def test_is_never_changed(self, contender, new_request, path, hold):
         path.write_bytes(b"4711 somebody's host\n")
         os.utime(path, (1, 1))
         os.chmod(path, 0o640)
 
-        assert claim.try_acquire()
-        assert not new_claim().try_acquire()
-        claim.release()
+        assert contender.try_now()
+        assert not new_request().try_now()
+        contender.cancel()
         holder = hold("flock")
-        waiting = Background(claim.block)
+        waiting = Background(contender.block)
         until_waited_for(path)
         holder.ask()
         waiting.result()
@@ -116,18 +148,18 @@ class TestContent:
         assert path.stat().st_mtime == 1
         assert path.stat().st_mode & 0o7777 == 0o640
 
-    def test_of_a_new_file_is_empty(self, claim, path):
-        assert claim.try_acquire()
+    def test_of_a_new_file_is_empty(self, contender, path):
+        assert contender.try_now()
 
         assert path.read_bytes() == b""
 
 
 class TestDescriptor:
     @pytest.mark.parametrize("is_new", [True, False])
-    def test_is_not_inherited_by_a_program(self, claim, path, is_new):
+    def test_is_not_inherited_by_a_program(self, contender, path, is_new):
         if not is_new:
             path.touch()
-        assert claim.try_acquire()
+        assert contender.try_now()
         program = subprocess.Popen(["cat"], stdin=subprocess.PIPE, close_fds=False)
         try:
             until(lambda: runs_program(program.pid, "cat"), "the program runs")
@@ -138,9 +170,9 @@ class TestDescriptor:
 
         assert str(path) not in opened
 
-    def test_of_a_waiter_is_not_inherited_by_a_program(self, claim, path, hold):
+    def test_of_a_waiter_is_not_inherited_by_a_program(self, contender, path, hold):
         holder = hold("flock")
-        waiting = Background(claim.block)
+        waiting = Background(contender.block)
         until_waited_for(path)
         program = subprocess.Popen(["cat"], stdin=subprocess.PIPE, close_fds=False)
         try:
@@ -166,7 +198,7 @@ class TestDescriptor:
         assert open_descriptors().items() <= before.items()
 
     def test_that_a_child_got_in_the_middle_of_a_failed_try_keeps_nobody_out(
-        self, claim, path, hold, monkeypatch
+        self, contender, path, hold, monkeypatch
     ):
         """Another thread may fork at any time: what we lock we unlock, and not only close."""
         flock, inherited = syscalls.flock, []
@@ -179,7 +211,7 @@ class TestDescriptor:
         hold("lockf")
         monkeypatch.setattr(syscalls, "flock", flock_and_fork)
         try:
-            assert not claim.try_acquire()
+            assert not contender.try_now()
 
             assert inherited
             assert is_free(path, fcntl.flock)
@@ -188,10 +220,10 @@ class TestDescriptor:
                 os.close(descriptor)
 
     def test_the_record_is_unlocked_first_then_flock_and_both_before_it_closes(
-        self, claim, monkeypatch
+        self, contender, monkeypatch
     ):
         """Waiters queue at flock: who is woken there must find the other lock free."""
-        assert claim.try_acquire()
+        assert contender.try_now()
         unlocked = []
 
         def note(name):
@@ -206,7 +238,7 @@ class TestDescriptor:
         note("_fcntl")
         note("flock")
 
-        claim.release()
+        contender.cancel()
 
         assert unlocked == ["_fcntl", "flock"]
 
@@ -249,12 +281,12 @@ def remove_directory(path):
     [unlink, unlink_and_make, rename_over, rename_away, rename_away_and_make, remove_directory],
 )
 class TestReplacedFile:
-    """The claim ends up with the file that the path names, whatever it began with."""
+    """The contender ends up with the file that the path names, whatever it began with."""
 
     @pytest.mark.parametrize("kind", ["flock", "lockf"])
-    def test_while_we_wait(self, claim, path, hold, kind, replace, no_descriptor_leaks):
+    def test_while_we_wait(self, contender, path, hold, kind, replace, no_descriptor_leaks):
         holder = hold(kind)
-        waiting = Background(claim.block)
+        waiting = Background(contender.block)
         until_waited_for(path, *(["FLOCK"] if kind == "flock" else ["OFDLCK"]))
 
         replace(path)
@@ -262,21 +294,21 @@ class TestReplacedFile:
         waiting.result()
 
         assert is_held(path)
-        claim.release()
+        contender.cancel()
         assert is_free(path)
 
-    def test_between_two_tries(self, claim, path, hold, replace, no_descriptor_leaks):
+    def test_between_two_tries(self, contender, path, hold, replace, no_descriptor_leaks):
         holder = hold("flock")
-        assert not claim.try_acquire()
+        assert not contender.try_now()
 
         replace(path)
         holder.ask()
 
-        assert claim.try_acquire()
+        assert contender.try_now()
         assert is_held(path)
-        claim.release()
+        contender.cancel()
 
-    def test_between_open_and_lock(self, claim, path, monkeypatch, replace):
+    def test_between_open_and_lock(self, contender, path, monkeypatch, replace):
         path.touch()
         if replace in (rename_away, rename_away_and_make):
             path.with_name("second name").hardlink_to(path)  # see syscalls.is_ordinary
@@ -289,20 +321,20 @@ class TestReplacedFile:
 
         monkeypatch.setattr(syscalls, "flock", late_flock)
 
-        assert claim.try_acquire()
+        assert contender.try_now()
 
         assert not before_lock
         assert is_held(path)
 
 
 class TestDirectoryGone:
-    def test_it_is_made_again(self, claim, path):
-        assert claim.try_acquire()
-        claim.release()
+    def test_it_is_made_again(self, contender, path):
+        assert contender.try_now()
+        contender.cancel()
 
         shutil.rmtree(path.parent)
 
-        assert claim.try_acquire()
+        assert contender.try_now()
         assert is_held(path)
 
 
@@ -336,14 +368,14 @@ def bound_socket(path):
 
 @pytest.mark.parametrize("plant", [symlink, dangling_symlink, fifo, directory, bound_socket])
 class TestNotARegularFile:
-    def test_is_refused_at_once(self, new_claim, path, plant, no_descriptor_leaks):
+    def test_is_refused_at_once(self, new_request, path, plant, no_descriptor_leaks):
         plant(path)
         files = set(os.listdir(path.parent))
-        for method in ("try_acquire", "block"):
-            claim = new_claim()
+        for method in ("try_now", "block"):
+            contender = new_request()
 
             with pytest.raises(LockPathError) as refusal:
-                Background(getattr(claim, method)).result()
+                Background(getattr(contender, method)).result()
 
             assert refusal.value.filename == str(path)
             assert refusal.value.errno
@@ -351,10 +383,10 @@ class TestNotARegularFile:
         assert set(os.listdir(path.parent)) == files
 
     def test_in_place_of_the_file_while_we_wait(
-        self, claim, path, hold, plant, no_descriptor_leaks
+        self, contender, path, hold, plant, no_descriptor_leaks
     ):
         holder = hold("flock")
-        waiting = Background(claim.block)
+        waiting = Background(contender.block)
         until_waited_for(path)
 
         path.unlink()
@@ -386,13 +418,13 @@ class TestReadOnlyFile:
     PEER = """
 import itertools, os, sys
 from lockutils.backends.file.directory import Directory
-from lockutils.backends.file.request import FileClaim
+from lockutils.backends.file.request import FileRequest
 from lockutils.errors import LockPathError
 if os.geteuid() == 0:
     os.setgroups([])
     os.setgid(65534)
     os.setuid(65534)
-claim = FileClaim("key", Directory(os.fsencode(sys.argv[1])))
+contender = FileRequest("key", Directory(os.fsencode(sys.argv[1])))
 try:
     os.close(os.open(sys.argv[1] + "/key", os.O_RDWR | os.O_NONBLOCK))
     sys.exit("the test's own premise is wrong: the file can be written to")
@@ -400,11 +432,11 @@ except PermissionError:
     pass
 for line in itertools.chain(["try"], sys.stdin):
     if line.strip() == "release":
-        claim.release()
+        contender.cancel()
         print("released", flush=True)
     else:
         try:
-            print("held" if claim.try_acquire() else "busy", flush=True)
+            print("held" if contender.try_now() else "busy", flush=True)
         except LockPathError as error:
             print(f"refused {error.filename}", flush=True)
 """
@@ -438,15 +470,15 @@ for line in itertools.chain(["try"], sys.stdin):
     def test_excludes_and_is_excluded_by_whoever_may_write(self, try_as_other, path, peers):
         other = try_as_other()
         assert other.hear() == "held"
-        writer = FileClaim("key", Directory(os.fsencode(os.path.dirname(path))))
+        writer = FileRequest("key", Directory(os.fsencode(os.path.dirname(path))))
 
-        assert not writer.try_acquire()
+        assert not writer.try_now()
         assert peers.python(FOREIGN, "lockf", path).hear() == "busy"
         assert peers.python(FOREIGN, "flock", path).hear() == "busy"
         assert other.ask("release") == "released"
-        assert writer.try_acquire()
+        assert writer.try_now()
         assert other.ask("try") == "busy"
-        writer.release()
+        writer.cancel()
         assert other.ask("try") == "held"
 
     @pytest.mark.parametrize("kind", ["flock", "lockf"])
@@ -474,23 +506,23 @@ for line in itertools.chain(["try"], sys.stdin):
 class TestStandAside:
     """A helper whose waiter gave up sleeps on; it must not keep anybody out meanwhile."""
 
-    def test_lets_flock_users_in(self, claim, path, hold):
+    def test_lets_flock_users_in(self, contender, path, hold):
         holder = hold("lockf")
-        waiting = Background(claim.block)
+        waiting = Background(contender.block)
         until_waited_for(path, "OFDLCK")
 
-        claim.stand_aside()
+        contender.stand_aside()
 
         assert is_free(path, fcntl.flock)
         holder.ask()
         waiting.result()
         assert is_held(path)
 
-    def test_then_waits_for_whoever_came_in(self, claim, path, hold):
+    def test_then_waits_for_whoever_came_in(self, contender, path, hold):
         record_holder = hold("lockf")
-        waiting = Background(claim.block)
+        waiting = Background(contender.block)
         until_waited_for(path, "OFDLCK")
-        claim.stand_aside()
+        contender.stand_aside()
         flock_holder = hold("flock")
 
         record_holder.ask()
@@ -501,11 +533,11 @@ class TestStandAside:
         waiting.result()
         assert is_held(path)
 
-    def test_before_the_wait_for_the_second_lock_began(self, claim, path, hold):
+    def test_before_the_wait_for_the_second_lock_began(self, contender, path, hold):
         flock_holder, record_holder = hold("flock"), hold("lockf")
-        waiting = Background(claim.block)
+        waiting = Background(contender.block)
         until_waited_for(path, "FLOCK")
-        claim.stand_aside()
+        contender.stand_aside()
 
         flock_holder.ask()
         until_waited_for(path, "OFDLCK")
@@ -515,7 +547,7 @@ class TestStandAside:
         waiting.result()
         assert is_held(path)
 
-    def test_after_the_wait_ended_by_an_error(self, claim, hold, monkeypatch):
+    def test_after_the_wait_ended_by_an_error(self, contender, hold, monkeypatch):
         """The helper has still to say that it is over when its waiter gives up."""
         hold("lockf")
 
@@ -524,28 +556,28 @@ class TestStandAside:
 
         monkeypatch.setattr(syscalls, "span_wait", fail)
         with pytest.raises(LockPathError):
-            claim.block()
+            contender.block()
 
-        claim.stand_aside()
+        contender.stand_aside()
 
     def test_is_not_taken_over_after_its_last_look_at_the_line(self, tmp_path, monkeypatch):
         """Whoever took it over then would pass those who came before."""
         directory = Directory(os.fsencode(tmp_path))
-        left, other = (FileClaim("key", directory, fair=True) for _ in range(2))
-        left.line_up()
+        left, other = (FileRequest("key", directory, fair=True) for _ in range(2))
+        left.enqueue()
         left.stand_aside()
-        served, taken_over = FileClaim._served, []
+        served, taken_over = FileRequest._served, []
 
         def in_the_middle(self):
-            other.line_up()
+            other.enqueue()
             taken_over.append(left.take_over(other))
             served(self)
 
-        monkeypatch.setattr(FileClaim, "_served", in_the_middle)
+        monkeypatch.setattr(FileRequest, "_served", in_the_middle)
         assert left.block()
-        left.release()
+        left.cancel()
         assert taken_over == [False]
-        other.release()
+        other.cancel()
 
     @pytest.mark.parametrize("give_up", ["time out", "cancel"])
     def test_of_a_lock_that_gave_up(self, path, hold, give_up, peers):
@@ -595,7 +627,7 @@ class TestStandAside:
 class TestInterruptedWait:
     @pytest.mark.parametrize("kind", ["flock", "lockf"])
     def test_leaves_nothing_held_after_the_release(
-        self, claim, path, hold, kind, no_descriptor_leaks
+        self, contender, path, hold, kind, no_descriptor_leaks
     ):
         class Interrupted(Exception):
             pass
@@ -613,17 +645,17 @@ class TestInterruptedWait:
         try:
             interrupter = Background(interrupt_when_blocked)
             with pytest.raises(Interrupted):
-                claim.block()
+                contender.block()
             interrupter.result()
         finally:
             signal.signal(signal.SIGUSR1, previous)
-        claim.release()
+        contender.cancel()
 
         assert not waiters(path)
         assert is_free(path, fcntl.lockf if kind == "flock" else fcntl.flock)
         assert holder.ask() == "released"
-        assert claim.try_acquire()
-        claim.release()
+        assert contender.try_now()
+        contender.cancel()
 
 
 class TestNoDescriptorsLeft:

@@ -11,7 +11,7 @@ from lock_peers import until, until_waited_for  # noqa: E402
 
 import lockutils  # noqa: E402
 from lockutils.backends.file.directory import Directory  # noqa: E402
-from lockutils.backends.file.request import FileClaim  # noqa: E402
+from lockutils.backends.file.request import FileRequest  # noqa: E402
 
 if sys.version_info >= (3, 12):
     pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
@@ -21,10 +21,10 @@ FAMILY = """
 import multiprocessing, os, sys, threading
 import lockutils
 from lockutils.backends.file.directory import Directory
-from lockutils.backends.file.request import FileClaim
+from lockutils.backends.file.request import FileRequest
 directory = sys.argv[2]
 lock = lockutils.lock("key", external=True, lock_path=directory)
-claim = FileClaim("key", Directory(os.fsencode(directory)))
+contender = FileRequest("key", Directory(os.fsencode(directory)))
 
 def outcome_of(code):
     try:
@@ -159,10 +159,10 @@ class TestHeldAcrossFork:
                     lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def test_a_child_that_drops_its_copies_releases_nothing(self, new_family, start, ours):
-        family = new_family(start, "lock.acquire(); claim_2 = FileClaim('2', claim._directory)")
+        family = new_family(start, "lock.acquire(); claim_2 = FileRequest('2', contender._directory)")
         family.ask()
 
-        family.ask("child claim.release()")
+        family.ask("child contender.cancel()")
         family.ask("child globals().pop('lock') and None")
 
         assert not ours()
@@ -215,8 +215,8 @@ class TestWaitingAcrossFork:
     def test_the_child_keeps_nothing_of_what_the_parent_then_gets(
         self, new_family, path, tmp_path, ours, timeout
     ):
-        holder = FileClaim("key", Directory(os.fsencode(tmp_path)))
-        assert holder.try_acquire()
+        holder = FileRequest("key", Directory(os.fsencode(tmp_path)))
+        assert holder.try_now()
         family = new_family(before_fork=WAIT.format(timeout=timeout))
         until_waited_for(path)
         child = family.ask()
@@ -232,8 +232,8 @@ class TestWaitingAcrossFork:
 
     @pytest.mark.parametrize("timeout", [None, 60])
     def test_the_child_can_wait_for_the_same_lock(self, new_family, path, tmp_path, ours, timeout):
-        holder = FileClaim("key", Directory(os.fsencode(tmp_path)))
-        assert holder.try_acquire()
+        holder = FileRequest("key", Directory(os.fsencode(tmp_path)))
+        assert holder.try_now()
         family = new_family(before_fork=WAIT.format(timeout=timeout))
         until_waited_for(path)
         family.ask()
@@ -250,8 +250,8 @@ class TestWaitingAcrossFork:
     def test_a_helper_left_behind_by_a_wait_given_up_is_the_parents(
         self, new_family, path, tmp_path, ours
     ):
-        holder = FileClaim("key", Directory(os.fsencode(tmp_path)))
-        assert holder.try_acquire()
+        holder = FileRequest("key", Directory(os.fsencode(tmp_path)))
+        assert holder.try_now()
         family = new_family(
             before_fork="from lockutils.backends.file.waiting import _abandoned\n"
             "while not _abandoned:\n    lock.acquire(timeout=0.05)"
@@ -274,8 +274,8 @@ class TestDescriptorsClosedBehindOurBack:
             before_fork="fillers = []\n"
             "while not fillers or fillers[-1] < 127:\n"
             "    fillers.append(os.open('/dev/null', os.O_RDONLY))\n"
-            "others = [FileClaim(str(number), claim._directory) for number in range(8)]\n"
-            "for other in others: assert other.try_acquire()\n"
+            "others = [FileRequest(str(number), contender._directory) for number in range(8)]\n"
+            "for other in others: assert other.try_now()\n"
             "for number in descriptors_of(directory) + fillers: os.close(number)\n"
             "lock.acquire()"
         )
@@ -289,9 +289,9 @@ class TestClaimMadeBeforeFork:
         family = new_family()
         family.ask()
 
-        assert family.ask("child claim.try_acquire()") == "True"
+        assert family.ask("child contender.try_now()") == "True"
         assert not ours()
-        assert family.ask("child claim.release()") == "None"
+        assert family.ask("child contender.cancel()") == "None"
 
         assert ours()
         assert family.ask("child open_on_lock_files()") == "0"

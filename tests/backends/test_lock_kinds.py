@@ -14,9 +14,9 @@ from lock_peers import Background, until_waited_for  # noqa: E402
 
 from lockutils.backends.file import lock_kinds, syscalls  # noqa: E402
 from lockutils.backends.file.directory import Directory  # noqa: E402
-from lockutils.backends.file.request import FileClaim  # noqa: E402
-from lockutils.backends.file.shared import SharedClaim  # noqa: E402
-from lockutils.backends.file.slots import SlotClaim  # noqa: E402
+from lockutils.backends.file.request import FileRequest  # noqa: E402
+from lockutils.backends.file.request import SharedRequest  # noqa: E402
+from lockutils.backends.file.slots import SlotRequest  # noqa: E402
 from lockutils.errors import LockPathError  # noqa: E402
 from lockutils.oslo.interprocess import InterProcessLock  # noqa: E402
 
@@ -103,16 +103,16 @@ def no_flock(monkeypatch):
 
 
 @pytest.fixture
-def new_claim(tmp_path):
-    claims = []
+def new_request(tmp_path):
+    requests = []
 
-    def new_claim(key="key", kind=FileClaim, *slots):
-        claims.append(kind(key, Directory(os.fsencode(tmp_path)), False, *slots))
-        return claims[-1]
+    def new_request(key="key", kind=FileRequest, *slots):
+        requests.append(kind(key, Directory(os.fsencode(tmp_path)), False, *slots))
+        return requests[-1]
 
-    yield new_claim
-    for claim in claims:
-        claim.release()
+    yield new_request
+    for contender in requests:
+        contender.cancel()
 
 
 @pytest.mark.parametrize(
@@ -124,167 +124,167 @@ class TestAnyFileSystem:
     def _file_system(self, probes, monkeypatch, system):
         system(monkeypatch)
 
-    def test_claims_exclude_each_other(self, new_claim):
-        first, second = new_claim(), new_claim()
+    def test_claims_exclude_each_other(self, new_request):
+        first, second = new_request(), new_request()
 
-        assert first.try_acquire()
-        assert not second.try_acquire()
-        first.release()
-        assert second.try_acquire()
-        assert not first.try_acquire()
+        assert first.try_now()
+        assert not second.try_now()
+        first.cancel()
+        assert second.try_now()
+        assert not first.try_now()
 
-    def test_readers_share_and_exclude_writers(self, new_claim):
+    def test_readers_share_and_exclude_writers(self, new_request):
         one, other, writer = (
-            new_claim("key", SharedClaim),
-            new_claim("key", SharedClaim),
-            new_claim(),
+            new_request("key", SharedRequest),
+            new_request("key", SharedRequest),
+            new_request(),
         )
 
-        assert one.try_acquire()
-        assert other.try_acquire()
-        assert not writer.try_acquire()
-        one.release()
-        other.release()
-        assert writer.try_acquire()
-        assert not one.try_acquire()
+        assert one.try_now()
+        assert other.try_now()
+        assert not writer.try_now()
+        one.cancel()
+        other.cancel()
+        assert writer.try_now()
+        assert not one.try_now()
         waiting = Background(one.block)
         until_waited_for(writer.resource)
-        writer.release()
+        writer.cancel()
         assert waiting.result()
 
-    def test_slots_need_record_locks(self, new_claim, system):
-        claims = [new_claim("key", SlotClaim, 2) for _ in range(3)]
+    def test_slots_need_record_locks(self, new_request, system):
+        requests = [new_request("key", SlotRequest, 2) for _ in range(3)]
         if system in (no_record_lock, no_record_lock_in_this_python):
             with pytest.raises(LockPathError):
-                claims[0].try_acquire()
+                requests[0].try_now()
             return
-        assert claims[0].try_acquire()
-        assert claims[1].try_acquire()
-        assert not claims[2].try_acquire()
-        claims[0].release()
-        assert claims[2].try_acquire()
+        assert requests[0].try_now()
+        assert requests[1].try_now()
+        assert not requests[2].try_now()
+        requests[0].release()
+        assert requests[2].try_now()
 
-    def test_an_interprocess_lock_and_a_claim_exclude_each_other(self, new_claim, tmp_path):
-        lock, claim = InterProcessLock(tmp_path / "key"), new_claim()
+    def test_an_interprocess_lock_and_a_claim_exclude_each_other(self, new_request, tmp_path):
+        lock, contender = InterProcessLock(tmp_path / "key"), new_request()
 
         for _ in range(2):
             assert lock.acquire(blocking=False)
-            assert not claim.try_acquire()
+            assert not contender.try_now()
             assert not InterProcessLock(tmp_path / "key").acquire(blocking=False)
             lock.release()
-            assert claim.try_acquire()
+            assert contender.try_now()
             assert not lock.acquire(blocking=False)
-            claim.release()
+            contender.cancel()
 
-    def test_a_wait_ends_with_the_release(self, new_claim):
-        holder, waiter = new_claim(), new_claim()
-        assert holder.try_acquire()
+    def test_a_wait_ends_with_the_release(self, new_request):
+        holder, waiter = new_request(), new_request()
+        assert holder.try_now()
         waiting = Background(waiter.block)
         until_waited_for(waiter.resource)
 
         holder.release()
 
         waiting.result()
-        assert not new_claim().try_acquire()
+        assert not new_request().try_now()
 
-    def test_a_wait_is_what_finds_it_out(self, new_claim):
-        claim = new_claim()
+    def test_a_wait_is_what_finds_it_out(self, new_request):
+        contender = new_request()
 
-        Background(claim.block).result()
+        Background(contender.block).result()
 
-        assert not new_claim().try_acquire()
+        assert not new_request().try_now()
 
-    @pytest.mark.parametrize("method", ["try_acquire", "block"])
-    def test_a_claim_that_is_older_than_the_knowledge(self, new_claim, tmp_path, method):
+    @pytest.mark.parametrize("method", ["try_now", "block"])
+    def test_a_claim_that_is_older_than_the_knowledge(self, new_request, tmp_path, method):
         """It opened its file when nothing was known, and goes on when another one knows."""
-        claim = new_claim()
+        contender = new_request()
         with open(tmp_path / "key", "w") as foreign:
             try:
                 syscalls.flock(foreign.fileno(), fcntl.LOCK_EX)
             except OSError:
                 assert syscalls.span_try(foreign.fileno(), syscalls.WHOLE)
-            assert not claim.try_acquire()
-            assert new_claim("other").try_acquire()
+            assert not contender.try_now()
+            assert new_request("other").try_now()
             try:
                 syscalls.flock(foreign.fileno(), fcntl.LOCK_UN)
             except OSError:
                 syscalls.record_unlock(foreign.fileno())
 
-        assert Background(getattr(claim, method)).result() is not False
+        assert Background(getattr(contender, method)).result() is not False
 
-        assert not new_claim().try_acquire()
+        assert not new_request().try_now()
 
-    def test_is_found_out_once(self, new_claim, probes, tmp_path):
+    def test_is_found_out_once(self, new_request, probes, tmp_path):
         for key in ("one", "two", "one"):
-            holder, loser = new_claim(key), new_claim(key)
-            assert holder.try_acquire()
-            assert not loser.try_acquire()
+            holder, loser = new_request(key), new_request(key)
+            assert holder.try_now()
+            assert not loser.try_now()
             holder.release()
 
         assert len(probes) <= 1
         assert sorted(os.listdir(tmp_path)) == ["one", "two"]
 
-    def test_two_threads_that_find_it_out_at_once(self, new_claim, monkeypatch):
+    def test_two_threads_that_find_it_out_at_once(self, new_request, monkeypatch):
         """The second thread comes while the first is in the middle of it."""
         works, second = lock_kinds._works, []
 
         def while_the_other_comes(lock, descriptor):
             if not second:
                 second.append(None)  # not again within the other's own
-                second[0] = Background(new_claim("two").try_acquire)
+                second[0] = Background(new_request("two").try_now)
                 second[0].join(1)  # it may wait until we are through
             return works(lock, descriptor)
 
         monkeypatch.setattr(lock_kinds, "_works", while_the_other_comes)
 
-        assert new_claim("one").try_acquire()
+        assert new_request("one").try_now()
 
         assert not second or second[0].result()
 
 
 @pytest.mark.parametrize("error_number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
 def test_no_lock_at_all_is_an_error_each_time(
-    probes, monkeypatch, new_claim, tmp_path, error_number
+    probes, monkeypatch, new_request, tmp_path, error_number
 ):
     monkeypatch.setattr(syscalls, "flock", failing(error_number))
     monkeypatch.setattr(syscalls, "_fcntl", failing(error_number))
 
-    for method in ("try_acquire", "block", "try_acquire"):
+    for method in ("try_now", "block", "try_now"):
         with pytest.raises(LockPathError) as refusal:
-            getattr(new_claim(), method)()
+            getattr(new_request(), method)()
         assert refusal.value.errno == error_number
         with pytest.raises(threading.ThreadError, match=os.strerror(error_number)):
             InterProcessLock(tmp_path / "key").acquire()
 
 
-@pytest.mark.parametrize("method", ["try_acquire", "block"])
+@pytest.mark.parametrize("method", ["try_now", "block"])
 def test_a_lack_of_locks_that_passes_is_not_remembered(
-    probes, monkeypatch, new_claim, tmp_path, method
+    probes, monkeypatch, new_request, tmp_path, method
 ):
     """ENOLCK is also what a kernel says that is out of memory for locks at the moment."""
     with monkeypatch.context() as lack:
         lack.setattr(syscalls, "_fcntl", failing(errno.ENOLCK))
         try:
-            getattr(new_claim(), method)()
+            getattr(new_request(), method)()
         except LockPathError:
             pass
 
-    assert new_claim("other").try_acquire()
+    assert new_request("other").try_now()
 
     # what was found out then must not keep us from excluding lockf now
     with open(tmp_path / "other", "rb+") as file, pytest.raises((BlockingIOError, PermissionError)):
         real_fcntl(file, SETLK, syscalls.WHOLE)
 
 
-def test_an_ordinary_file_system_is_not_probed(probes, new_claim):
-    holder, loser = new_claim(), new_claim()
-    assert holder.try_acquire()
-    assert not loser.try_acquire()  # it runs into flock first
+def test_an_ordinary_file_system_is_not_probed(probes, new_request):
+    holder, loser = new_request(), new_request()
+    assert holder.try_now()
+    assert not loser.try_now()  # it runs into flock first
 
     assert not probes
 
 
-def test_a_foreign_record_lock_is_no_reason_to_give_up_a_kind(probes, new_claim, peers, tmp_path):
+def test_a_foreign_record_lock_is_no_reason_to_give_up_a_kind(probes, new_request, peers, tmp_path):
     (tmp_path / "key").touch()
     peer = peers.python(
         "import fcntl, sys\n"
@@ -295,13 +295,13 @@ def test_a_foreign_record_lock_is_no_reason_to_give_up_a_kind(probes, new_claim,
         tmp_path / "key",
     )
     assert peer.hear() == "held"
-    assert not new_claim().try_acquire()
-    assert not new_claim().try_acquire()
+    assert not new_request().try_now()
+    assert not new_request().try_now()
     assert len(probes) == 1
 
     peer.end()
 
-    assert new_claim().try_acquire()
+    assert new_request().try_now()
     with open(tmp_path / "key", "rb+") as file:
         for lock in (fcntl.flock, fcntl.lockf):
             with pytest.raises((BlockingIOError, PermissionError)):
@@ -339,9 +339,9 @@ def test_a_file_system_without_nameless_files_can_be_probed(probes, monkeypatch,
     assert os.listdir(tmp_path) == ["key"]
 
 
-@pytest.mark.parametrize(("kind", "most"), [(FileClaim, 1), (SharedClaim, 2)])
+@pytest.mark.parametrize(("kind", "most"), [(FileRequest, 1), (SharedRequest, 2)])
 def test_a_file_that_can_only_be_read_needs_flock(
-    kind, most, probes, monkeypatch, only_to_read, new_claim, tmp_path
+    kind, most, probes, monkeypatch, only_to_read, new_request, tmp_path
 ):
     """A read lock alone lets in every other reader, which is right for readers alone."""
     (tmp_path / "key").touch()
@@ -350,9 +350,9 @@ def test_a_file_that_can_only_be_read_needs_flock(
     holders = 0
     for _ in range(2):
         try:
-            holders += new_claim("key", kind).try_acquire()
+            holders += new_request("key", kind).try_now()
         except LockPathError:
             pass
 
     assert holders <= most
-    assert kind is FileClaim or holders == most
+    assert kind is FileRequest or holders == most

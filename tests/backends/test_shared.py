@@ -11,15 +11,15 @@ from lock_peers import Background, open_descriptors, until, until_waited_for  # 
 
 from lockutils.backends.file.directory import Directory  # noqa: E402
 from lockutils.backends.file.post import Post  # noqa: E402
-from lockutils.backends.file.request import FileClaim  # noqa: E402
-from lockutils.backends.file.shared import SharedClaim  # noqa: E402
+from lockutils.backends.file.request import FileRequest  # noqa: E402
+from lockutils.backends.file.request import SharedRequest  # noqa: E402
 from lockutils.errors import LockPathError  # noqa: E402
 
 # Does what it is told by lines: "try" and "wait" answer "held" or "busy", "release" "released".
 PEER = """
 import os, sys
 from lockutils.backends.file.directory import Directory
-from lockutils.backends import FileClaim, SharedClaim
+from lockutils.backends import FileRequest, SharedRequest
 import lockutils
 path, way, fair = sys.argv[1], sys.argv[2], sys.argv[3] == "fair"
 def handle(**options):
@@ -43,16 +43,16 @@ def path(tmp_path):
 
 
 @pytest.fixture
-def claims(tmp_path):
+def requests(tmp_path):
     made = []
 
-    def claim(kind, fair=False):
+    def request(kind, fair=False):
         made.append(kind("key", Directory(os.fsencode(tmp_path)), fair))
         return made[-1]
 
-    yield claim
+    yield contender
     for one in made:
-        one.release()
+        one.cancel()
     assert not [target for target in open_descriptors().values() if str(tmp_path) in target]
 
 
@@ -62,27 +62,27 @@ def peer(peers, tmp_path):
 
 
 class TestExclusion:
-    def test_readers_share_and_a_writer_does_not(self, claims, peer):
-        reader, elsewhere, writer = claims(SharedClaim), peer("reader"), peer("writer")
+    def test_readers_share_and_a_writer_does_not(self, requests, peer):
+        reader, elsewhere, writer = requests(SharedRequest), peer("reader"), peer("writer")
 
-        assert reader.try_acquire()
+        assert reader.try_now()
         assert elsewhere.ask("try") == "held"
         assert writer.ask("try") == "busy"
-        assert not claims(FileClaim).try_acquire()
-        reader.release()
+        assert not requests(FileRequest).try_now()
+        reader.cancel()
         assert writer.ask("try") == "busy"
         assert elsewhere.ask("release") == "released"
         assert writer.ask("try") == "held"
-        assert not reader.try_acquire()
+        assert not reader.try_now()
         assert elsewhere.ask("try") == "busy"
 
-    def test_a_reader_that_is_killed_lets_the_writer_in(self, claims, peer, path):
+    def test_a_reader_that_is_killed_lets_the_writer_in(self, requests, peer, path):
         readers = [peer("reader") for _ in range(3)]
         for reader in readers:
             assert reader.ask("try") == "held"
-        writer = claims(FileClaim)
-        assert not writer.try_acquire()
-        writer.line_up()
+        writer = requests(FileRequest)
+        assert not writer.try_now()
+        writer.enqueue()
         waiting = Background(writer.block)
         until_waited_for(path)
 
@@ -91,23 +91,23 @@ class TestExclusion:
 
         assert waiting.result()
 
-    def test_a_file_that_can_only_be_read_will_do(self, claims, path, only_to_read):
+    def test_a_file_that_can_only_be_read_will_do(self, requests, path, only_to_read):
         path.touch()
         only_to_read()
-        one, other = claims(SharedClaim), claims(SharedClaim)
+        one, other = requests(SharedRequest), requests(SharedRequest)
 
-        assert one.try_acquire()
-        assert other.try_acquire()
+        assert one.try_now()
+        assert other.try_now()
 
-    def test_what_is_not_a_file_is_an_error(self, claims, path):
+    def test_what_is_not_a_file_is_an_error(self, requests, path):
         path.mkdir()
         with pytest.raises(LockPathError):
-            claims(SharedClaim).try_acquire()
+            requests(SharedRequest).try_now()
 
 
 class TestForeignTools:
     @pytest.mark.parametrize("kind", ["flock", "lockf"])
-    def test_share_and_exclude(self, claims, peers, path, kind):
+    def test_share_and_exclude(self, requests, peers, path, kind):
         tool = peers.python(
             """
 import fcntl, sys
@@ -124,21 +124,21 @@ for line in sys.stdin:
             path,
             kind,
         )
-        reader, writer = claims(SharedClaim), claims(FileClaim)
-        assert reader.try_acquire()
+        reader, writer = requests(SharedRequest), requests(FileRequest)
+        assert reader.try_now()
 
         assert tool.ask("EX") == "busy"
         assert tool.ask("SH") == "done"
-        reader.release()
-        assert not writer.try_acquire()
-        assert reader.try_acquire()
-        reader.release()
+        reader.cancel()
+        assert not writer.try_now()
+        assert reader.try_now()
+        reader.cancel()
         assert tool.ask("EX") == "done"
-        assert not reader.try_acquire()
+        assert not reader.try_now()
         assert tool.ask("UN") == "done"
-        assert reader.try_acquire()
+        assert reader.try_now()
 
-    def test_fasteners_reader_writer_lock(self, claims, peers, path):
+    def test_fasteners_reader_writer_lock(self, requests, peers, path):
         tool = peers.python(
             """
 import sys
@@ -154,21 +154,21 @@ for line in sys.stdin:
 """,
             path,
         )
-        reader, writer = claims(SharedClaim), claims(FileClaim)
+        reader, writer = requests(SharedRequest), requests(FileRequest)
 
-        assert reader.try_acquire()
+        assert reader.try_now()
         assert tool.ask("acquire_write_lock") == "False"
         assert tool.ask("acquire_read_lock") == "True"
-        reader.release()
-        assert not writer.try_acquire()
-        assert reader.try_acquire()
-        reader.release()
+        reader.cancel()
+        assert not writer.try_now()
+        assert reader.try_now()
+        reader.cancel()
         assert tool.ask("release_read_lock") == "released"
-        assert writer.try_acquire()
+        assert writer.try_now()
         assert tool.ask("acquire_read_lock") == "False"
-        writer.release()
+        writer.cancel()
         assert tool.ask("acquire_write_lock") == "True"
-        assert not reader.try_acquire()
+        assert not reader.try_now()
         waiting = Background(reader.block)
         until_waited_for(path)
         assert tool.ask("release_write_lock") == "released"
@@ -213,34 +213,34 @@ class TestOrder:
 
         assert [reader.hear() for reader in readers] == ["held"] * 4
 
-    def test_one_that_waited_gives_way_to_a_writer_in_the_order_of_the_kernel(self, claims, path):
+    def test_one_that_waited_gives_way_to_a_writer_in_the_order_of_the_kernel(self, requests, path):
         """Such a writer has only a mark, and readers that come one after the other pass it."""
-        holder, reader, writer = claims(FileClaim), claims(SharedClaim), claims(FileClaim)
-        assert holder.try_acquire()
+        holder, reader, writer = requests(FileRequest), requests(SharedRequest), requests(FileRequest)
+        assert holder.try_now()
         mark = Post(writer._place, writer._directory)
         mark.line_up(in_order=False)
         try:
-            reader.line_up()
+            reader.enqueue()
             waiting = Background(reader.block)
             until_waited_for(path)
             holder.release()
 
             # as its waiting in the kernel does, time and again
-            until(lambda: writer.try_acquire(passing=True), "the writer is let in")
+            until(lambda: writer.try_now(barging=True), "the writer is let in")
 
             mark.close()
-            writer.release()
+            writer.cancel()
             assert waiting.result()
         finally:
             mark.close()
 
-    def test_one_that_waited_does_not_give_way_for_ever(self, claims):
+    def test_one_that_waited_does_not_give_way_for_ever(self, requests):
         """The writer is stopped, say."""
-        reader, writer = claims(SharedClaim), claims(FileClaim)
+        reader, writer = requests(SharedRequest), requests(FileRequest)
         mark = Post(writer._place, writer._directory)
         mark.line_up(in_order=False)
         try:
-            reader.line_up()
+            reader.enqueue()
             assert Background(reader.block).result()
         finally:
             mark.close()
@@ -302,7 +302,7 @@ def test_many_readers_of_one_process_wait_with_one_helper(behind, tmp_path):
     readers = [Background(read) for _ in range(20)]
     until(lambda: len(lock()._queue) >= 20, "all wait")
     if behind != "nobody":
-        writer.release()
+        writer.cancel()
     until_waited_for(tmp_path / "key")
 
     assert len(helpers._running) - before <= 1

@@ -13,9 +13,9 @@ from lock_peers import Background, open_descriptors, until, until_waited_for  # 
 
 from lockutils.backends.file import slot_watch  # noqa: E402
 from lockutils.backends.file.directory import Directory  # noqa: E402
-from lockutils.backends.file.request import FileClaim  # noqa: E402
-from lockutils.backends.file.shared import SharedClaim  # noqa: E402
-from lockutils.backends.file.slots import SlotClaim  # noqa: E402
+from lockutils.backends.file.request import FileRequest  # noqa: E402
+from lockutils.backends.file.request import SharedRequest  # noqa: E402
+from lockutils.backends.file.slots import SlotRequest  # noqa: E402
 from lockutils.errors import LockPathError, SlotsMismatchError  # noqa: E402
 from lockutils.parking import helpers  # noqa: E402
 
@@ -49,17 +49,17 @@ def path(tmp_path):
 
 
 @pytest.fixture
-def claims(tmp_path):
+def requests(tmp_path):
     made = []
 
-    def claim(slots=N, fair=False):
+    def request(slots=N, fair=False):
         where = ("key", Directory(os.fsencode(tmp_path)), fair)
-        made.append(SlotClaim(*where, slots) if slots > 1 else FileClaim(*where))
+        made.append(SlotRequest(*where, slots) if slots > 1 else FileRequest(*where))
         return made[-1]
 
-    yield claim
+    yield contender
     for one in made:
-        one.release()
+        one.cancel()
     until(lambda: not slot_watch._watches, "nobody waits for a slot any more")
     until(lambda: not leaks(tmp_path), "no descriptor is left")
 
@@ -82,31 +82,31 @@ def full(peer):
     return holders
 
 
-def wait_in_background(claim, path):
+def wait_in_background(contender, path):
     """Return when somebody sleeps for each of the slots."""
-    assert not claim.try_acquire()
-    claim.line_up()
-    waiting = Background(claim.block)
+    assert not contender.try_now()
+    contender.enqueue()
+    waiting = Background(contender.block)
     until_waited_for(path)
     return waiting
 
 
 class TestExclusion:
-    def test_as_many_as_there_are_and_no_more(self, full, claims, peer):
-        claim = claims()
-        assert not claim.try_acquire()
+    def test_as_many_as_there_are_and_no_more(self, full, requests, peer):
+        contender = requests()
+        assert not contender.try_now()
         assert peer().ask("try") == "busy"
 
         assert full[1].ask("release") == "released"
 
-        assert claim.try_acquire()
+        assert contender.try_now()
         assert peer().ask("try") == "busy"
 
     @pytest.mark.parametrize("ending", ["release", "kill"])
     @pytest.mark.parametrize("position", range(N))
-    def test_a_wait_ends_when_any_of_the_holders_does(self, full, claims, path, position, ending):
-        claim = claims()
-        waiting = wait_in_background(claim, path)
+    def test_a_wait_ends_when_any_of_the_holders_does(self, full, requests, path, position, ending):
+        contender = requests()
+        waiting = wait_in_background(contender, path)
 
         if ending == "kill":
             full[position].kill()
@@ -129,7 +129,7 @@ class TestExclusion:
             assert holder.ask("release") == "released"
             assert waiter.hear() == "held"
 
-    def test_one_that_comes_late_does_not_pass_those_that_wait(self, full, claims, peer, path):
+    def test_one_that_comes_late_does_not_pass_those_that_wait(self, full, requests, peer, path):
         """It finds a slot, and gives it back: somebody is about to take it."""
         waiter = peer()
         waiter.tell("wait")
@@ -137,20 +137,20 @@ class TestExclusion:
         waiter.process.send_signal(19)  # SIGSTOP: it is to be late
         until(lambda: is_stopped(waiter), "it is stopped")
         full[0].kill()
-        claim = claims()
+        contender = requests()
 
-        assert not claim.try_acquire()
-        assert claim.try_acquire(passing=True)
-        claim.release()
-        assert not claims(fair=True).try_acquire(passing=True)
+        assert not contender.try_now()
+        assert contender.try_now(barging=True)
+        contender.cancel()
+        assert not requests(fair=True).try_now(barging=True)
 
         waiter.process.send_signal(18)
         assert waiter.hear() == "held"
 
-    def test_a_file_that_was_replaced(self, full, claims, path):
+    def test_a_file_that_was_replaced(self, full, requests, path):
         """Who holds on the old one is out of the game, as with any lock."""
-        claim = claims()
-        waiting = wait_in_background(claim, path)
+        contender = requests()
+        waiting = wait_in_background(contender, path)
         path.unlink()
         full[0].kill()
 
@@ -159,15 +159,15 @@ class TestExclusion:
         for holder in full[1:]:
             holder.kill()
 
-    def test_an_old_watch_does_not_hide_the_new_file(self, full, claims, path):
-        claim, other = claims(), claims()
-        waiting = wait_in_background(claim, path)
-        claim.stand_aside()
+    def test_an_old_watch_does_not_hide_the_new_file(self, full, requests, path):
+        contender, other = requests(), requests()
+        waiting = wait_in_background(contender, path)
+        contender.stand_aside()
         assert waiting.result() is False
         path.unlink()
-        on_new = [claims() for _ in range(N)]
+        on_new = [requests() for _ in range(N)]
         for one in on_new:
-            assert one.try_acquire()
+            assert one.try_now()
         waiting = wait_in_background(other, path)
 
         on_new[1].release()
@@ -193,21 +193,21 @@ def is_stopped(peer):
 
 
 class TestGivingUp:
-    def test_ends_at_once_and_leaves_a_helper_for_each_slot(self, full, claims, path):
+    def test_ends_at_once_and_leaves_a_helper_for_each_slot(self, full, requests, path):
         before = len(helpers._running)
         for _ in range(10):
-            claim = claims()
-            waiting = wait_in_background(claim, path)
-            claim.stand_aside()
+            contender = requests()
+            waiting = wait_in_background(contender, path)
+            contender.stand_aside()
             assert waiting.result() is False
-            claim.release()
+            contender.cancel()
 
         assert len(helpers._running) - before <= N
         for holder in full:
             assert holder.ask("release") == "released"
 
     @pytest.mark.parametrize("there_are", [0, 1])
-    def test_without_a_helper_for_each(self, full, claims, there_are, monkeypatch):
+    def test_without_a_helper_for_each(self, full, requests, there_are, monkeypatch):
         asked, real = [], helpers.run
 
         def run(errand):
@@ -217,10 +217,10 @@ class TestGivingUp:
             real(errand)
 
         monkeypatch.setattr(helpers, "run", run)
-        claim = claims()
-        assert not claim.try_acquire()
-        claim.line_up()
-        waiting = Background(claim.block)
+        contender = requests()
+        assert not contender.try_now()
+        contender.enqueue()
+        waiting = Background(contender.block)
         until(lambda: len(asked) > N, "it has looked more than once, and waits")
 
         assert full[2].ask("release") == "released"
@@ -241,56 +241,56 @@ class TestGivingUp:
 
 class TestMismatch:
     @pytest.mark.parametrize("slots", [2, 5])
-    def test_with_another_number(self, full, claims, peer, slots):
+    def test_with_another_number(self, full, requests, peer, slots):
         assert peer(slots).ask("try") == f"{slots} {N}"
         assert peer(slots).ask("wait") == f"{slots} {N}"
         with pytest.raises(SlotsMismatchError) as caught:
-            claims(slots).try_acquire()
+            requests(slots).try_now()
         assert (caught.value.slots, caught.value.slots_in_use) == (slots, N)
 
         for holder in full:
             assert holder.ask("release") == "released"
-        assert claims(slots).try_acquire()
+        assert requests(slots).try_now()
 
-    @pytest.mark.parametrize("kind", [FileClaim, SharedClaim])
+    @pytest.mark.parametrize("kind", [FileRequest, SharedRequest])
     def test_of_one_without_slots(self, full, tmp_path, kind):
-        claim = kind("key", Directory(os.fsencode(tmp_path)), False)
-        assert not claim.try_acquire()
+        contender = kind("key", Directory(os.fsencode(tmp_path)), False)
+        assert not contender.try_now()
         with pytest.raises(SlotsMismatchError):
-            claim.check_use()
+            contender.check_use()
         with pytest.raises(SlotsMismatchError):
-            claim.line_up()
-        claim.release()
+            contender.enqueue()
+        contender.cancel()
         assert full[0].ask("release") == "released"
 
-    def test_with_an_exclusive_holder_that_stays(self, claims, peer):
-        exclusive = claims(1)
-        assert exclusive.try_acquire()
+    def test_with_an_exclusive_holder_that_stays(self, requests, peer):
+        exclusive = requests(1)
+        assert exclusive.try_now()
         elsewhere = peer()
         assert elsewhere.ask("try") == "busy"
         assert elsewhere.ask("wait") == f"{N} 1"
-        exclusive.release()
+        exclusive.cancel()
         assert elsewhere.ask("wait") == "held"
 
-    def test_an_exclusive_holder_of_an_instant_is_waited_for(self, claims, path):
+    def test_an_exclusive_holder_of_an_instant_is_waited_for(self, requests, path):
         """The sweeper, say, or one who has given up: neither has another idea of the slots."""
-        exclusive, claim = claims(1), claims()
-        assert exclusive.try_acquire()
-        assert not claim.try_acquire()
-        claim.line_up()
-        looks, place = [], claim._place
+        exclusive, contender = requests(1), requests()
+        assert exclusive.try_now()
+        assert not contender.try_now()
+        contender.enqueue()
+        looks, place = [], contender._place
         real = type(place).use
 
         def use(self):
             found = real(self)
             looks.append(found)
             if len(looks) == 3:
-                exclusive.release()
+                exclusive.cancel()
             return found
 
         type(place).use = use
         try:
-            assert Background(claim.block).result()
+            assert Background(contender.block).result()
         finally:
             type(place).use = real
         assert looks[:3] == [(fcntl.F_WRLCK, 1)] * 3
@@ -298,27 +298,27 @@ class TestMismatch:
 
 class TestForeignTools:
     @pytest.mark.parametrize("kind", ["flock", "lockf"])
-    def test_exclude_and_are_excluded(self, claims, path, kind):
+    def test_exclude_and_are_excluded(self, requests, path, kind):
         lock = getattr(fcntl, kind)
-        claim, other = claims(), claims()
+        contender, other = requests(), requests()
         pid = os.fork() if kind == "lockf" else 0  # lockf is of the process: have another one
         if kind == "lockf" and pid == 0:
             os._exit(foreign_child(lock, path))
         if pid:
             assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-        assert claim.try_acquire()
+        assert contender.try_now()
         with open(path, "rb+") as file:
             if kind == "flock":
                 with pytest.raises(BlockingIOError):
                     lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                claim.release()
+                contender.cancel()
                 lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                assert not other.try_acquire()
+                assert not other.try_now()
         if kind == "lockf":
             assert excluded_elsewhere(lock, path)
 
     @pytest.mark.parametrize("kind", ["flock", "lockf"])
-    def test_are_waited_for(self, claims, peers, path, kind):
+    def test_are_waited_for(self, requests, peers, path, kind):
         tool = peers.python(
             "import fcntl, sys\n"
             "file = open(sys.argv[1], 'ab+')\n"
@@ -329,8 +329,8 @@ class TestForeignTools:
             kind,
         )
         assert tool.hear() == "held"
-        claim = claims()
-        waiting = wait_in_background(claim, path)
+        contender = requests()
+        waiting = wait_in_background(contender, path)
 
         tool.end()
 
@@ -355,16 +355,16 @@ def excluded_elsewhere(lock, path):
 
 
 class TestUnusableFiles:
-    def test_one_that_can_only_be_read(self, claims, path, only_to_read):
+    def test_one_that_can_only_be_read(self, requests, path, only_to_read):
         path.touch()
         only_to_read()
         with pytest.raises(LockPathError, match="cannot be written to"):
-            claims().try_acquire()
+            requests().try_now()
 
-    def test_a_fork_while_somebody_waits(self, full, claims, path):
+    def test_a_fork_while_somebody_waits(self, full, requests, path):
         """The child has none of the watches; the parent's go on."""
-        claim = claims()
-        waiting = wait_in_background(claim, path)
+        contender = requests()
+        waiting = wait_in_background(contender, path)
         pid = os.fork()
         if pid == 0:
             os._exit(1 if slot_watch._watches or leaks(path.parent) else 0)
@@ -377,10 +377,10 @@ class TestUnusableFiles:
             assert holder.ask("release") == "released"
 
 
-def test_many_slots(claims):
-    taken = [claims(300) for _ in range(300)]
+def test_many_slots(requests):
+    taken = [requests(300) for _ in range(300)]
     start = time.process_time()
-    for claim in taken:
-        assert claim.try_acquire()
-    assert not claims(300).try_acquire()
+    for contender in taken:
+        assert contender.try_now()
+    assert not requests(300).try_now()
     assert time.process_time() - start < 30  # 300 times 300 system calls at most

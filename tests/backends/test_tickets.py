@@ -1,10 +1,11 @@
 """Tickets by themselves: numbers, their order, and the descriptor that they share.
 
-What another process has is played by a line of its own: its descriptor is another one, and
-that is all that the kernel looks at.
+What another process has is played by local tickets of its own: its descriptor is another one,
+and that is all that the kernel looks at.
 """
 
 import contextlib
+import itertools
 import os
 import sys
 
@@ -12,11 +13,11 @@ import pytest
 
 fcntl = pytest.importorskip("fcntl")
 
-from lock_peers import Background, open_descriptors, until_waited_for  # noqa: E402
+from lock_peers import Background, open_descriptors  # noqa: E402
 
 from lockutils.backends.file import syscalls  # noqa: E402
-from lockutils.backends.file.queue import Place  # noqa: E402
-from lockutils.backends.file.tickets import TICKETS, Line, Ticket  # noqa: E402
+from lockutils.backends.file.queue import QueueRange  # noqa: E402
+from lockutils.backends.file.tickets import TICKETS, LocalTickets, QueueEntry  # noqa: E402
 
 if sys.version_info >= (3, 12):
     pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
@@ -24,429 +25,381 @@ if sys.version_info >= (3, 12):
 
 @pytest.fixture
 def process(tmp_path):
-    """Make the tickets of one process each."""
-    taken = []
+    """Make what stands in line for one process each."""
+    made = []
 
     def process(name=b"it"):
-        place = Place(os.fsencode(tmp_path) + b"/" + name)
-        place.line = Line()
+        place = QueueRange(os.fsencode(tmp_path) + b"/" + name)
+        tickets = LocalTickets()
 
-        def take():
-            ticket = Ticket(place)
-            taken.append(ticket)
-            ticket.take()
-            return ticket
+        def new(*, strict=False):
+            entry = QueueEntry(place.path, place.queue, place.first_byte, strict=strict)
+            entry.tickets = tickets
+            made.append(entry)
+            return entry
 
+        def take(**how):
+            entry = new(**how)
+            entry.take()
+            return entry
+
+        take.new = new
+        take.tickets = tickets
         return take
 
     yield process
-    for ticket in taken:
-        ticket.give_back()
-
-
-def test_numbers_rise_over_all_processes(process):
-    first, second, third = process(), process(), process()
-
-    numbers = [take().number for take in (first, second, first, third, first, first, second)]
-
-    assert numbers == list(range(7))
-
-
-def test_who_has_the_lowest_is_first(process):
-    one, another = process(), process()
-    first, second, third = one(), another(), one()
-    assert first.is_first()
-    assert not second.is_first()
-
-    first.give_back()
-
-    assert second.is_first()
-    assert not third.is_first()
-
-
-def test_a_wait_ends_when_the_line_is_closed_in_the_middle_of_a_look(process, monkeypatch):
-    """By another thread that gave the ticket back: who goes on with the wait gets no error."""
-    one, another = process(), process()
-    one()
-    second = another()
-    real = Ticket._find_straight
-
-    def look(ticket, *where):
-        monkeypatch.setattr(Ticket, "_find_straight", real)
-        ticket.give_back()
-        return ticket._find_straight(*where)
-
-    monkeypatch.setattr(Ticket, "_find_straight", look)
-
-    assert not second.wait_until_first(-1)
-
-
-def test_a_new_one_is_behind_all_although_lower_ones_are_free(process):
-    takes = [process() for _ in range(5)]
-    tickets = [take() for take in takes]
-    for ticket in tickets[:3]:
-        ticket.give_back()
-
-    new = takes[0]()
-
-    assert new.number == 5
-
-
-@pytest.mark.parametrize("start", range(TICKETS - 4, TICKETS))
-def test_numbers_go_round(process, monkeypatch, start):
-    takes = [process() for _ in range(3)]
-    with monkeypatch.context() as late:
-        late.setattr(Ticket, "_next_number", lambda *_: start)
-        tickets = [takes[0]()]
-    tickets += [takes[position]() for position in (1, 2, 1, 0)]
-
-    for position, ticket in enumerate(tickets):
-        assert ticket.number == (start + position) % TICKETS
-        assert ticket.is_first()
-        assert not any(later.is_first() for later in tickets[position + 1 : position + 2])
-        ticket.give_back()
-
-
-def test_a_number_that_was_taken_too_low_is_given_back(process, monkeypatch):
-    """Two asked at once; the other has a higher one, and had it before this was taken."""
-    one, another = process(), process()
-    one()
-    late = Ticket(one()._place)
-    real, looks = Ticket._next_number, []
-
-    def too_early(self, newest):
-        number = real(self, newest)
-        if not looks:
-            looks.append(number)
-            theirs = [another(), another()]
-            theirs[0].give_back()  # so that the number is free again, and a higher one exists
-        return number
-
-    monkeypatch.setattr(Ticket, "_next_number", too_early)
-    late.take()
-
-    assert late.number > looks[0]
-    late.give_back()
-
-
-def test_a_number_that_others_of_the_process_have_gone_past_is_not_taken(process, monkeypatch):
-    """As the newest it would stop the next taker: the one after it is in use."""
-    one = process()
-    late = Ticket(one()._place)
-    real, entered = Ticket._next_number, []
-
-    def too_early(self, newest):
-        number = real(self, newest)
-        if not entered:
-            entered.append(True)
-            theirs = [one(), one()]
-            assert theirs[0].number == number
-            theirs[0].give_back()
-        return number
-
-    monkeypatch.setattr(Ticket, "_next_number", too_early)
-    late.take()
-
-    assert Background(one).result().number > late.number == 3
-    late.give_back()
-
-
-def test_who_is_first_in_its_process_uses_the_lowest_of_the_process(process):
-    """A thread may come first and get the higher number."""
-    one, another = process(), process()
-    behind, between, first = one(), another(), one()
-
-    assert first.is_first()
-
-    assert (first.number, behind.number) == (0, 2)
-    first.give_back()
-    assert between.is_first()
-    assert not behind.is_first()
-
-
-def test_it_uses_the_lowest_that_is_kept_while_a_lower_one_is_given_back(process, monkeypatch):
-    """Else two processes wait for each other: one for that lowest, one with a higher one."""
-    one, another = process(), process()
-    leaving, behind, between, first = one(), one(), another(), one()
-    real = syscalls.span_try
-    seen = []
-
-    def in_the_middle(descriptor, what):
-        if not seen:
-            seen.append(first.is_first())
-        return real(descriptor, what)
-
-    monkeypatch.setattr(syscalls, "span_try", in_the_middle)
-    leaving.give_back()
-
-    assert seen == [True]
-    assert (first.number, behind.number) == (1, 3)
-    assert not between.is_first()
-
-
-def test_one_that_is_interrupted_while_it_gives_back_gives_back_when_it_does_so_again(
-    process, monkeypatch
-):
-    one, another = process(), process()
-    first, theirs, behind = one(), another(), one()  # the last keeps the descriptor open
-    real = syscalls.span_try
-    calls = []
-
-    def interrupted(descriptor, what):
-        calls.append(what)
-        if len(calls) == 1:
-            raise KeyboardInterrupt
-        return real(descriptor, what)
-
-    monkeypatch.setattr(syscalls, "span_try", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        first.give_back()
-    assert not theirs.is_first()
-    first.give_back()
-
-    assert theirs.is_first()
-    assert behind.number == 2
-
-
-def test_an_exchange_with_one_that_is_about_to_be_taken(process, monkeypatch):
-    """It turns out not to be good: then each has his own again."""
-    one, another = process(), process()
-    taken_before = one()
-    late = Ticket(taken_before._place)
-    real = syscalls.span_try
-    entered, tickets = [], []
-
-    def in_the_middle(descriptor, what):
-        if not entered:  # another process is faster, and somebody here comes and is first
-            entered.append(True)
-            tickets.extend([another(), one()])
-            taken_before.give_back()
-            assert not tickets[1].is_first()
-        return real(descriptor, what)
-
-    monkeypatch.setattr(syscalls, "span_try", in_the_middle)
-    late.take()
-
-    theirs, first = tickets
-    assert theirs.number < first.number < late.number
-    theirs.give_back()
-    assert first.is_first()
-    late.give_back()
-
-
-def test_a_wait_ends_when_all_lower_ones_are_gone(process, tmp_path):
-    takes = [process() for _ in range(3)]
-    first, second, third = [take() for take in takes]
-    queue = third._place.queue
-    with open(queue, "rb+") as file:
-        waiting = Background(third.wait_until_first, file.fileno())
-        until_waited_for(queue)
-
-        second.give_back()  # the nearest: now it is the other that it waits for
-        assert not waiting.join(0.01)
-        until_waited_for(queue)
-        first.give_back()
-
-        assert waiting.result() is True
-
-
-def test_a_wait_ends_with_the_ticket(process):
-    first, second = process()(), process()()
-    with open(first._place.queue, "rb+") as file:
-        waiting = Background(second.wait_until_first, file.fileno())
-        until_waited_for(first._place.queue)
-
-        second.give_back()
-        first.give_back()
-
-        assert waiting.result() is False
-
-
-def test_two_thousand_need_one_descriptor(process, tmp_path):
-    def in_use():
-        return sum(str(tmp_path) in target for target in open_descriptors().values())
-
-    take = process()
-
-    tickets = [take() for _ in range(2000)]
-
-    assert in_use() == 1
-    assert process()().number == 2000
-    for ticket in tickets:
-        ticket.give_back()
-    assert in_use() == 1  # of the other's
-
-
-def test_two_names_have_lines_of_their_own(process):
-    assert process(b"one")().is_first()
-    assert process(b"other")().is_first()
-
-
-def test_a_child_has_none_and_keeps_none(tmp_path):
-    """Killed with its ticket, a parent must not be waited for as long as its child lives."""
-    place = Place(os.fsencode(tmp_path) + b"/it")
-    ticket = Ticket(place)
-    ticket.take()
-    heard, told = os.pipe()
-    go_on, end = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(end)
-        # as if the parent's own descriptor were closed by its death
-        os.write(told, b"%d" % (ticket._line.cell != [] or bool(ticket._line.users)))
-        os.read(go_on, 1)
-        os._exit(0)
-    try:
-        assert os.read(heard, 1) == b"0"
-        syscalls.close(ticket._line.cell)  # what the kernel does at the parent's death
-        other = Place(place.path)
-        other.line = Line()
-        assert not other.is_waited_for()
-    finally:
-        os.close(end)
-        os.waitpid(child, 0)
-        for descriptor in (heard, told, go_on):
-            with contextlib.suppress(OSError):
-                os.close(descriptor)
-        ticket.give_back()
-
-
-def is_locked(ticket, number):
-    """Whether whoever waits for a number, on a descriptor of his own, would sleep."""
-    with open(ticket._place.queue, "rb+") as file:
-        return not syscalls.span_try(file.fileno(), ticket._byte(syscalls.READ, number))
-
-
-@pytest.fixture
-def before_a_number_is_locked(monkeypatch):
-    """Have something done after a ticket has entered its number, and before it locks that."""
-
-    def register(call):
-        real = syscalls.span_try
-        entered = []
-
-        def in_the_middle(descriptor, what):
+    for entry in made:
+        entry.give_back()
+
+
+def number(entry):
+    """What it took."""
+    return entry._taken[0][0]
+
+
+def ahead(entry, count=TICKETS):
+    return [found for found, _ in entry.ahead(count)]
+
+
+def locked(entry, numbers=range(20)):
+    """The numbers that whoever waits for them, on a descriptor of his own, would sleep for."""
+    found = []
+    with open(entry._queue, "rb+") as file:
+        for one in numbers:
+            if syscalls.span_in_use(file.fileno(), entry._bytes(syscalls.READ, one)):
+                found.append(one)
+    return found
+
+
+def kept(entry):
+    return sorted(entry.tickets.numbers)
+
+
+class TestNumbers:
+    def test_rise_over_all_processes(self, process):
+        first, second, third = process(), process(), process()
+
+        entries = [take() for take in (first, second, first, third, first, first, second)]
+
+        assert [number(entry) for entry in entries] == list(range(7))
+
+    def test_a_new_one_is_behind_all_although_lower_ones_are_free(self, process):
+        takes = [process() for _ in range(5)]
+        entries = [take() for take in takes]
+        for entry in entries[:3]:
+            entry.give_back()
+
+        assert number(takes[0]()) == 5
+
+    @pytest.mark.parametrize("start", range(TICKETS - 4, TICKETS))
+    @pytest.mark.parametrize("strict", [False, True])
+    def test_go_round(self, process, monkeypatch, start, strict):
+        takes = [process() for _ in range(4)]
+        with monkeypatch.context() as late:
+            late.setattr(QueueEntry, "_next_number", lambda *_: start)
+            entries = [takes[0](strict=strict)]
+        entries += [takes[position](strict=strict) for position in (1, 2, 1, 3)]
+
+        numbers = [(start + position) % TICKETS for position in range(5)]
+        assert [number(entry) for entry in entries] == numbers
+        for position in (0, 1, 2, 4):
+            before = [one for one in reversed(numbers[:position])]
+            assert ahead(entries[position]) == before
+        assert [found for found, _ in entries[4].ahead(2)] == [numbers[3], numbers[2]]
+        entries[1].give_back(lowest=True)
+        assert ahead(entries[3]) == [numbers[2], numbers[0]]
+
+    def test_one_that_was_taken_too_low_is_given_back(self, process, monkeypatch):
+        """Two asked at once; the other has a higher one, and had it before this was taken."""
+        one, another = process(), process()
+        one()
+        late = one.new()
+        real, looks = QueueEntry._next_number, []
+
+        def too_early(self, *args):
+            found = real(self, *args)
+            if not looks:
+                looks.append(found)
+                theirs = [another(), another()]
+                theirs[0].give_back()  # so that the number is free again, and a higher one exists
+            return found
+
+        monkeypatch.setattr(QueueEntry, "_next_number", too_early)
+        late.take()
+
+        assert number(late) > looks[0]
+        assert looks[0] not in locked(late)
+
+    def test_one_that_others_of_the_process_have_gone_past_is_not_taken(self, process, monkeypatch):
+        """As the newest it would stop the next taker: the one after it is in use."""
+        one = process()
+        late = one.new()
+        one()
+        real, entered = QueueEntry._next_number, []
+
+        def too_early(self, *args):
+            found = real(self, *args)
             if not entered:
                 entered.append(True)
-                call()
-            return real(descriptor, what)
+                theirs = [one(), one()]
+                assert number(theirs[0]) == found
+                theirs[0].give_back()
+            return found
+
+        monkeypatch.setattr(QueueEntry, "_next_number", too_early)
+        late.take()
+
+        assert number(Background(one).result()) > number(late) == 3
+
+    def test_none_is_taken_again_while_its_unlocking_may_be_under_way(self, process, monkeypatch):
+        """Whoever took it would lose it, and nobody would wait for him any more."""
+        one = process()
+        leaving = one()
+        real, taken = syscalls.span_unlock, []
+
+        def late(fd, what):
+            if not taken:
+                taken.append(one())
+            real(fd, what)
+
+        monkeypatch.setattr(syscalls, "span_unlock", late)
+        leaving.give_back()
+
+        assert locked(taken[0]) == [number(taken[0])]
+
+    def test_begin_again_where_nobody_has_one(self, process):
+        process()().give_back()
+
+        assert number(process()()) == 0
+
+
+class TestOrder:
+    def test_who_has_the_lowest_is_first(self, process):
+        one, another = process(), process()
+        first, second, third = one(), another(), one()
+        assert not ahead(first)
+        assert ahead(second) == [0]
+
+        first.give_back(lowest=True)
+
+        assert not ahead(second)
+        assert ahead(third) == [1]
+
+    def test_the_nearest_ones_come_first(self, process):
+        entries = [process()() for _ in range(6)]
+        entries[3].give_back()
+
+        assert ahead(entries[5], 3) == [4, 2, 1]
+        assert ahead(entries[5]) == [4, 2, 1, 0]
+        assert ahead(entries[0]) == []
+
+    @pytest.mark.parametrize("strict", list(itertools.product([False, True], repeat=3)))
+    def test_tells_whom_nobody_may_pass(self, process, strict):
+        entries = [process()(strict=one) for one in strict]
+
+        assert process()().ahead(3) == [(2, strict[2]), (1, strict[1]), (0, strict[0])]
+        assert entries[2].ahead(1) == [(1, strict[1])]
+
+    def test_neighbours_of_one_process_in_strict_order_are_told_apart(self, process):
+        """Their locks are one for the kernel."""
+        one = process()
+        for strict in (True, True, False, True):
+            one(strict=strict)
+
+        assert process()().ahead(9) == [(3, True), (2, False), (1, True), (0, True)]
+
+    def test_who_waited_and_is_about_to_go_on_is_not_waited_for(self, process):
+        first, second = process()(), process()()
+        with open(first._queue, "rb+") as file:
+            first.give_back()
+            assert syscalls.span_try(file.fileno(), first.lock_of(0))
+
+            assert not ahead(second)
+            assert number(process()()) == 2
+
+    def test_two_names_have_lines_of_their_own(self, process):
+        process(b"one")()
+
+        assert not ahead(process(b"other")())
+
+
+class TestPool:
+    """The tickets of a process are for its waiters as they come, whoever took them."""
+
+    def test_who_is_first_in_its_process_uses_the_lowest(self, process):
+        """A thread may come first and get the higher number."""
+        one, another = process(), process()
+        second, between, first = one(), another(), one()
+
+        assert not ahead(first)
+        first.give_back(lowest=True)
+
+        assert kept(second) == [2]
+        assert not ahead(between)
+        assert ahead(second) == [1]
+
+    @pytest.mark.parametrize("served", [0, 1])
+    @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+    def test_one_is_left_for_each_that_is_left(self, process, served, order):
+        """Three are served or give up in any order; none is unlocked twice or forgotten."""
+        one, another = process(), process()
+        entries = [one(), another(), one(), one()]
+        ours = [entries[0], entries[2], entries[3]]
+        for left, position in zip((2, 1, 0), order, strict=True):
+            lowest = position == order[0] and bool(served)
+            ours[position].give_back(lowest=lowest)
+            ours[position].give_back()
+
+            assert len(kept(ours[0])) == left
+            assert locked(entries[1]) == sorted([1, *kept(ours[0])])
+
+    def test_the_next_lowest_counts_while_the_lowest_is_given_back(self, process, monkeypatch):
+        """Else two processes wait for each other: one for that lowest, one with a higher one."""
+        one, another = process(), process()
+        leaving, behind, between, first = one(), one(), another(), one()
+        real, seen = syscalls.span_try, []
+
+        def in_the_middle(fd, what):
+            if not seen:
+                seen.append(ahead(first))
+            return real(fd, what)
 
         monkeypatch.setattr(syscalls, "span_try", in_the_middle)
+        leaving.give_back(lowest=True)
 
-    return register
+        assert seen == [[]]
+        assert kept(behind) == [1, 3]
+        assert ahead(between) == [1]
 
+    def test_two_that_give_the_lowest_back_at_once_do_not_give_back_the_same(
+        self, process, monkeypatch
+    ):
+        one = process()
+        first, second, third = one(), one(), one()
+        real = LocalTickets.lowest
 
-def test_a_number_that_was_exchanged_before_it_was_locked_is_let_go(
-    process, before_a_number_is_locked
-):
-    """Who has it by exchange may sleep for another process that has it, and had to wait for us."""
-    one, another = process(), process()
-    before = one()
-    late = Ticket(before._place)
-    before.give_back()
-    another()  # has 0, so that the late one asks for 1
-    tickets = []
+        def while_another_is_faster(tickets):
+            found = real(tickets)
+            monkeypatch.setattr(LocalTickets, "lowest", real)
+            second.give_back(lowest=True)
+            return found
 
-    def come_first():
-        theirs, first = another(), one()
-        tickets.append(first)
-        assert not first.is_first()
-        assert first.number == theirs.number == 1  # and it may be about to sleep for that
-        theirs.give_back()
+        monkeypatch.setattr(LocalTickets, "lowest", while_another_is_faster)
+        first.give_back(lowest=True)
 
-    before_a_number_is_locked(come_first)
-    late.take()
+        assert kept(third) == locked(third) == [2]
 
-    (first,) = tickets
-    assert not is_locked(first, 1)
-    assert (first.number, late.number) == (2, 3)
-    late.give_back()
+    @pytest.fixture
+    def before_a_number_is_locked(self, monkeypatch):
+        """Have something done after an entry has noted its number, and before it locks that."""
 
+        def register(call):
+            real, entered = syscalls.span_try, []
 
-def test_a_number_that_was_given_back_before_it_was_locked_is_let_go(
-    process, before_a_number_is_locked
-):
-    one = process()
-    kept = one()
-    late = Ticket(kept._place)
-    numbers = []
+            def in_the_middle(fd, what):
+                if not entered:
+                    entered.append(True)
+                    call()
+                return real(fd, what)
 
-    def come_and_go():
-        first = one()
-        kept.give_back()
-        first._be_first_of_ours()
-        numbers.append(first.number)
+            monkeypatch.setattr(syscalls, "span_try", in_the_middle)
+
+        return register
+
+    def test_a_number_that_another_gave_back_before_it_was_locked_is_let_go(
+        self, process, before_a_number_is_locked
+    ):
+        """Nobody would ever unlock it."""
+        one = process()
+        late = one.new()
+        second, first = one(), one()
+
+        def come_and_go():
+            first.give_back(lowest=True)  # what the other took
+            second.give_back()  # what nobody has taken yet
+
+        before_a_number_is_locked(come_and_go)
+        late.take()
+
+        assert len(kept(late)) == 1
+        assert locked(late) == kept(late)
+        late.give_back()
+        assert not locked(late)
+
+    def test_one_that_is_interrupted_gives_back_when_it_does_so_again(self, process, monkeypatch):
+        one, another = process(), process()
+        first, theirs, behind = one(), another(), one()  # the last keeps the descriptor open
+        real, calls = syscalls.span_try, []
+
+        def interrupted(fd, what):
+            calls.append(what)
+            if len(calls) == 1:
+                raise KeyboardInterrupt
+            return real(fd, what)
+
+        monkeypatch.setattr(syscalls, "span_try", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            first.give_back()
+        assert ahead(theirs)
         first.give_back()
 
-    before_a_number_is_locked(come_and_go)
-    late.take()
-
-    assert numbers == [1]
-    assert late.number == 2
-    assert not is_locked(late, 1)
-    assert is_locked(late, 2)
-    late.give_back()
+        assert not ahead(theirs)
+        assert kept(behind) == [2]
 
 
-def test_what_is_being_given_back_is_not_exchanged(process, monkeypatch):
-    """The thread that sleeps with it may go on just then."""
-    one, another = process(), process()
-    leaving, behind, theirs = one(), one(), another()
-    real = syscalls.span_try
-    seen = []
+class TestDescriptor:
+    def in_use(self, tmp_path):
+        return sum(str(tmp_path) in target for target in open_descriptors().values())
 
-    def in_the_middle(descriptor, what):
-        if not seen:
-            seen.append(leaving.is_first())
-        return real(descriptor, what)
+    def test_two_thousand_need_one(self, process, tmp_path):
+        take = process()
 
-    monkeypatch.setattr(syscalls, "span_try", in_the_middle)
-    leaving.give_back()
+        entries = [take() for _ in range(2000)]
 
-    assert behind.number == 1
-    assert not theirs.is_first()
-    behind.give_back()
-    assert theirs.is_first()
-    assert not behind._line
+        assert self.in_use(tmp_path) == 1
+        assert number(process()()) == 2000
+        for entry in entries:
+            entry.give_back()
 
+    def test_closes_with_its_last_user(self, tmp_path):
+        place = QueueRange(os.fsencode(tmp_path) + b"/it")
+        entries = []
+        for _ in range(2):
+            entries.append(QueueEntry(place.path, place.queue, place.first_byte, strict=False))
+            entries[-1].take()
+        entries.pop().give_back()
+        assert self.in_use(tmp_path) == 1
 
-def test_who_waited_and_is_about_to_go_on_is_not_waited_for(process):
-    first, second = process()(), process()()
-    with open(first._place.queue, "rb+") as file:
-        first.give_back()
-        assert syscalls.span_try(file.fileno(), first._byte(syscalls.READ, 0))
+        entries.pop().give_back()
 
-        assert second.is_first()
+        assert self.in_use(tmp_path) == 0
 
-
-def test_numbers_do_not_begin_again_while_one_of_ours_sleeps(process, monkeypatch):
-    """He is to go on for whoever comes next, and would sleep for that one's own ticket."""
-    one, another = process(), process()
-    theirs, ours = another(), one()
-    real = syscalls.span_wait
-    new = []
-
-    def in_the_middle(descriptor, what):
-        ours.give_back()
-        theirs.give_back()
-        new.append(one())
-        real(descriptor, what)
-
-    monkeypatch.setattr(syscalls, "span_wait", in_the_middle)
-    with open(ours._place.queue, "rb+") as file:
-        assert Background(ours.wait_until_first, file.fileno()).result() is False
-
-    assert [ticket.number for ticket in new] == [2]
-    new[0].give_back()
-    assert one().number == 0
-
-
-def test_who_waits_is_seen_while_the_descriptor_is_being_closed(process):
-    theirs = process()()
-    place = Place(theirs._place.path)
-    place.line = Line()
-    gone = os.open(os.devnull, os.O_RDONLY)
-    os.close(gone)
-    place.line.cell = [gone]
-
-    assert place.is_waited_for()
+    def test_a_child_has_none_and_keeps_none(self, tmp_path):
+        """Killed with its ticket, a parent must not be waited for as long as its child lives."""
+        place = QueueRange(os.fsencode(tmp_path) + b"/it")
+        entry = QueueEntry(place.path, place.queue, place.first_byte, strict=False)
+        entry.take()
+        heard, told = os.pipe()
+        go_on, end = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(end)
+            # as if the parent's own descriptor were closed by its death
+            os.write(told, b"%d" % bool(entry.tickets.fd_box or entry.tickets.numbers))
+            os.read(go_on, 1)
+            os._exit(0)
+        try:
+            assert os.read(heard, 1) == b"0"
+            syscalls.close(entry.tickets.fd_box)  # what the kernel does at the parent's death
+            other = QueueEntry(place.path, place.queue, place.first_byte, strict=False)
+            other.tickets = LocalTickets()
+            other.take()
+            assert not ahead(other)
+            other.give_back()
+        finally:
+            os.close(end)
+            os.waitpid(child, 0)
+            for descriptor in (heard, told, go_on):
+                with contextlib.suppress(OSError):
+                    os.close(descriptor)
+            entry.give_back()

@@ -119,15 +119,15 @@ def test_a_release_that_several_handlers_raise_into(monkeypatch, peers, tmp_path
 def test_what_is_given_up_is_given_up_although_two_handlers_raise(monkeypatch, tmp_path, reentrant):
     lock = lockutils.lock("name", external=True, lock_path=tmp_path, reentrant=reentrant)
     lock.acquire()
-    real, made = request.FileClaim.release, []
+    real, made = request.FileRequest.release, []
 
-    def release(claim):
-        made.append(claim)
+    def release(request):
+        made.append(request)
         if len(made) < 3:
             raise Interrupted  # as at the beginning of the call
-        real(claim)
+        real(request)
 
-    monkeypatch.setattr(request.FileClaim, "release", release)
+    monkeypatch.setattr(request.FileRequest, "release", release)
     with pytest.raises(Interrupted):
         lock.release()
     monkeypatch.undo()

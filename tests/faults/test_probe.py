@@ -9,7 +9,7 @@ fcntl = pytest.importorskip("fcntl")
 
 from lockutils.backends.file import lock_kinds, syscalls  # noqa: E402
 from lockutils.backends.file.directory import Directory  # noqa: E402
-from lockutils.backends.file.request import FileClaim  # noqa: E402
+from lockutils.backends.file.request import FileRequest  # noqa: E402
 
 if not hasattr(fcntl, "F_OFD_SETLK"):
     pytest.skip("no open file description locks on this platform", allow_module_level=True)
@@ -40,13 +40,13 @@ def test_trouble_in_the_probe_teaches_nothing(monkeypatch, peers, tmp_path, kind
 
     with monkeypatch.context() as trouble:
         trouble.setattr(syscalls, kind, fail_elsewhere)
-        claim = FileClaim("key", Directory(os.fsencode(tmp_path)))
-        assert not claim.try_acquire()
+        contender = FileRequest("key", Directory(os.fsencode(tmp_path)))
+        assert not contender.try_now()
     foreign.end()
 
-    assert claim.try_acquire()
+    assert contender.try_now()
     with open(tmp_path / "key", "ab") as file:
         for lock in fcntl.flock, fcntl.lockf:
             with pytest.raises((BlockingIOError, PermissionError)):
                 lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    claim.release()
+    contender.cancel()

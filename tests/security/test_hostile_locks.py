@@ -15,7 +15,7 @@ import lockutils
 from lockutils.backends.file import lock_file, syscalls
 from lockutils.backends.file.directory import Directory
 from lockutils.backends.file.queue import DECLARED, Place
-from lockutils.backends.file.request import FileClaim
+from lockutils.backends.file.request import FileRequest
 from lockutils.backends.file.tickets import TICKETS
 
 QUEUE = ".lockutils-queue"
@@ -222,10 +222,10 @@ raging.wait()
         )
 
     @pytest.fixture
-    def claim(self, tmp_path):
-        claim = FileClaim("name", Directory(os.fsencode(tmp_path)))
-        yield claim
-        claim.release()
+    def contender(self, tmp_path):
+        contender = FileRequest("name", Directory(os.fsencode(tmp_path)))
+        yield contender
+        contender.cancel()
 
     @pytest.fixture
     def replaced(self, tmp_path, monkeypatch):
@@ -242,23 +242,23 @@ raging.wait()
         monkeypatch.setattr(syscalls, "flock", late_flock)
         return left
 
-    def test_each_time_is_as_good_as_a_holder(self, claim, replaced):
+    def test_each_time_is_as_good_as_a_holder(self, contender, replaced):
         replaced += [None] * 1000
-        assert not claim.try_acquire()
+        assert not contender.try_now()
         assert replaced
         assert not lockutils.backends.file.descriptors.opened
 
-    def test_is_waited_for_until_he_stops(self, claim, replaced, tmp_path):
+    def test_is_waited_for_until_he_stops(self, contender, replaced, tmp_path):
         replaced += [None] * (2 * lock_file._QUICK_ROUNDS)
-        assert claim.block()
+        assert contender.block()
         assert not replaced
 
-    def test_between_the_two_ways_to_open_it_is_an_error(self, claim, monkeypatch):
+    def test_between_the_two_ways_to_open_it_is_an_error(self, contender, monkeypatch):
         def never(path, flags, *mode):
             number = errno.EEXIST if flags & os.O_CREAT else errno.ENOENT
             raise OSError(number, os.strerror(number))
 
         monkeypatch.setattr(syscalls, "_open", never)
         with pytest.raises(lockutils.LockPathError) as refusal:
-            claim.try_acquire()
+            contender.try_now()
         assert refusal.value.errno == errno.EAGAIN

@@ -90,6 +90,11 @@ class QueueEntry:
             tickets.recent.append(number)
             self._unlock = self._bytes(syscalls.UNLOCK, number, BYTES)
             locked = syscalls.span_try(fd, self._bytes(syscalls.WRITE, number))
+            if locked and number not in tickets.numbers:
+                # A waiter that gave up has given it back in place of its own, which was used.
+                # It could not unlock what was not locked yet.
+                syscalls.span_unlock(fd, self._bytes(syscalls.UNLOCK, number, BYTES))
+                return
             if locked and not self._is_late(fd, number):
                 return
             self.give_back()
