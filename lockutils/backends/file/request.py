@@ -3,9 +3,11 @@
 Whoever waits has a ticket, and the waiters of a file are in line by their tickets.  The first
 two in line sleep on the lock file, the second while it is held; any other sleeps until the one two
 places ahead is served.  So a stopped process at the head does not keep the lock from those behind
-it, and an unlock wakes two at most.  Behind or before a waiter in strict order it is the first alone: readers and slots
-are always in strict order among those that wait, since the kernel lets a reader pass a writer
-that waits for other readers.
+it, and an unlock wakes two at most.
+
+Beside a waiter in strict order it is the first alone.  Readers and slots are always in strict
+order among those that wait, since the kernel lets a reader pass a writer that waits for other
+readers.
 """
 
 from __future__ import annotations
