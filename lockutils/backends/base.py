@@ -57,8 +57,6 @@ if TYPE_CHECKING:
         grant: Grant | None
         #: why it will not be granted, if :meth:`start` was called and failed
         error: BaseException | None
-        #: whether :meth:`block` works
-        blocks: bool
 
         def try_now(self, barging: bool = False) -> bool:
             """Take the lock if that is possible without waiting.
@@ -81,14 +79,15 @@ if TYPE_CHECKING:
             :raises SlotsMismatchError: if the lock is held in another number of slots
             """
 
-        def block(self, deadline: Deadline) -> bool:
+        def block(self, deadline: Deadline) -> bool | None:
             """Sleep in the calling native thread until the lock is held.
 
             An exception from a signal handler goes through; :meth:`cancel` is still to be
             called then.
 
             :return: whether the lock is held; ``False`` if the deadline passed, or the request
-                was cancelled
+                was cancelled; ``None`` if this thread cannot sleep until that deadline: then
+                :meth:`start` is called
             :raises LockPathError: if the lock cannot be used; nothing is held then
             :raises SlotsMismatchError: if it is held in another number of slots
             """

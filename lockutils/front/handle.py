@@ -392,8 +392,12 @@ class Lock(Handle):
         self, waiter: Waiter, request: Request, parker: Parker, deadline: Deadline
     ) -> bool:
         """Wait until other processes have released the lock."""
-        if request.blocks and isinstance(parker, ThreadParker):
-            return not waiter.is_passed() and request.block(deadline)
+        if isinstance(parker, ThreadParker):
+            if waiter.is_passed():
+                return False
+            held = request.block(deadline)
+            if held is not None:
+                return held
         references = ref(self._queue), ref(waiter)
         started = request.start(lambda: granted(*references))
         pause = _FIRST_PAUSE

@@ -322,10 +322,9 @@ class WaitQueue(list[Waiter]):
         if not since or not waiter.token:
             return  # it has run
         parker = waiter.parker
-        if parker is None:
-            return
-        late = monotonic() - since > PATIENCE and (len(self) > 1 or waiter.request is not None)
-        if _wake(parker) and not late:
+        if parker is None or (len(self) == 1 and waiter.request is None):
+            return  # nobody waits for it; whoever arrives looks
+        if _wake(parker) and monotonic() - since <= PATIENCE:
             watch(self, waiter)
         elif self.pass_by(waiter):
             self.wake_next(waiter)

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
 
 class OldRequest:
-    blocks = False
-
     def __init__(self, claim: Any) -> None:
         self.claim = claim
         self.grant: Any = None
@@ -32,8 +30,8 @@ class OldRequest:
     def enqueue(self) -> None:
         self.claim.line_up()
 
-    def block(self, deadline: Any) -> bool:
-        raise NotImplementedError
+    def block(self, deadline: Any) -> None:
+        return None
 
     def start(self, changed: Any) -> bool:
         claim = self.claim
