@@ -393,7 +393,9 @@ class Lock(Handle):
     ) -> bool:
         """Wait until other processes have released the lock."""
         if isinstance(parker, ThreadParker):
-            held = not waiter.is_passed() and request.block(deadline)
+            if waiter.is_passed():
+                return False
+            held = request.block(deadline)
             if held is not None:
                 return held
         references = ref(self._queue), ref(waiter)
@@ -418,13 +420,14 @@ class Lock(Handle):
         return True
 
     def _check_slots(self, waiter: Waiter) -> None:
-        for first in snapshot(self._queue)[:1]:
-            if first.slots != waiter.slots:
-                raise SlotsMismatchError(self.name, waiter.slots, first.slots)
+        first = self._queue.first()
+        if first is not None and first.slots != waiter.slots:
+            raise SlotsMismatchError(self.name, waiter.slots, first.slots)
 
     def _check_deadlock(self, waiter: Waiter, deadline: Deadline, *, by_task: bool) -> None:
         # To ask for more than one has is an error also with a time-out: nobody else ends that.
-        upgrades = not waiter.shared and any(first.shared for first in snapshot(self._queue)[:1])
+        first = self._queue.first()
+        upgrades = first is not None and first.shared and not waiter.shared
         if (deadline.left() is None or upgrades) and self._queue.waits_for_itself(
             waiter, by_task=by_task
         ):
@@ -448,9 +451,10 @@ class Lock(Handle):
             holder = self._backend.holder(self._key)
             if holder is not None:
                 return holder
-        for first in snapshot(self._queue)[:1]:
-            return Holder(os.getpid(), f"thread {_thread_name(first.thread.ident)}")
-        return None
+        first = self._queue.first()
+        if first is None:
+            return None
+        return Holder(os.getpid(), f"thread {_thread_name(first.thread.ident)}")
 
 
 def _finish(limit: int, queue: WaitQueue, hold: Hold) -> None:

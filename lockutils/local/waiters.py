@@ -224,6 +224,12 @@ class WaitQueue(list[Waiter]):
     __eq__ = object.__eq__
     __ne__ = object.__ne__
 
+    def first(self) -> Waiter | None:
+        try:
+            return self[0]
+        except IndexError:
+            return None
+
     def enter_again(self, waiter: Waiter) -> None:
         """Enter near the front, and never before somebody who holds or may hold already."""
         if not self.mixed:
@@ -242,9 +248,8 @@ class WaitQueue(list[Waiter]):
     def wake_next(self, gone: Waiter) -> None:
         """Wake who may be next, now that ``gone`` has left the queue."""
         while True:
-            try:
-                first = self[0]
-            except IndexError:
+            first = self.first()
+            if first is None:
                 return
             if not first.joint:
                 if self.wake(first):
@@ -298,9 +303,8 @@ class WaitQueue(list[Waiter]):
         kinds.add(0 if parker.loop is None else id(parker.loop))
         if not by_task:
             self._pass_below(waiter)
-        try:
-            first = self[0]
-        except IndexError:
+        first = self.first()
+        if first is None:
             return
         for other in snapshot(self) if first.joint else (first,):
             if other is waiter:
@@ -318,10 +322,9 @@ class WaitQueue(list[Waiter]):
         if not since or not waiter.token:
             return  # it has run
         parker = waiter.parker
-        if parker is None:
-            return
-        late = monotonic() - since > PATIENCE and (len(self) > 1 or waiter.request is not None)
-        if _wake(parker) and not late:
+        if parker is None or (len(self) == 1 and waiter.request is None):
+            return  # nobody waits for it; whoever arrives looks
+        if _wake(parker) and monotonic() - since <= PATIENCE:
             watch(self, waiter)
         elif self.pass_by(waiter):
             self.wake_next(waiter)
@@ -333,10 +336,12 @@ class WaitQueue(list[Waiter]):
         acquisition or a release of its own thread; or it is a task, and others of its loop wait.
         They do not run while this does, whatever they are about to do.
         """
+        thread, greenlet = waiter.thread, waiter.greenlet
         for other in snapshot(self):
-            if other is waiter:
-                break
-            if other.scoped is None and waiter.stops(other):
+            # waiter.stops(other), inlined: there may be thousands of greenthreads
+            if other.greenlet is not greenlet or other.thread is not thread:
+                continue
+            if other.scoped is None and other is not waiter:
                 if other.parker is not None:
                     other.commit()
                 self._drop(other)
@@ -348,10 +353,10 @@ class WaitQueue(list[Waiter]):
 
     def waits_for_itself(self, waiter: Waiter, *, by_task: bool) -> bool:
         """Whether ``waiter`` waits for what only its own owner can release, and so never will."""
-        others = snapshot(self)
-        if not others[0].joint:
-            others = others[:1]
-        else:
+        first = self.first()
+        others = [] if first is None else [first]
+        if first is not None and first.joint:
+            others = snapshot(self)
             if waiter.is_next(self):  # what it waits for is outside of the process
                 others = [other for other in others if other.place is not None]
         mine = [

@@ -202,11 +202,14 @@ def finaliser(mode, directory):
 
 def dead(way, mode, arrives):
     """The first in line was woken, and what must run it never does."""
+    from lockutils.local import watcher
+
     how = options(mode, "-")
     release, holders = held_by_a_thread(how)
     keep = []
     _WAYS[way](how, holders, release, keep, arrives)
     assert serve_a_thread(exclusive(how)).wait(PATIENCE)
+    until(lambda: watcher._idle and not watcher._watched)
 
 
 def dead_with_a_grant(end, directory):

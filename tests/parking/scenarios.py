@@ -64,10 +64,10 @@ def is_free():
     return in_line() == 0 and holder().acquire(blocking=False)
 
 
-async def at_the_file():
-    """Wait until somebody sleeps in the kernel for the lock file."""
+async def at_the_file(waiters):
+    """Wait until somebody sleeps in the kernel for the lock file, or gave up already."""
     if PLACE != "inside":
-        await kind.until(somebody_sleeps)
+        await kind.until(lambda: somebody_sleeps() or any(waiter.state for waiter in waiters))
 
 
 def somebody_sleeps():
@@ -88,7 +88,7 @@ async def started(count, **options):
         before = set(handle()._queue)
         await kind.start(waiter)
         await kind.until(lambda: waiter.state or set(handle()._queue) - before)  # noqa: B023
-    await at_the_file()
+    await at_the_file(waiters)
     return waiters
 
 
