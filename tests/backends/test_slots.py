@@ -71,7 +71,7 @@ def leaks(folder):
     return [
         target
         for target in open_descriptors().values()
-        if (str(folder) in target or "inotify" in target) and ".lockutils-queue" not in target
+        if (str(folder) in target or target == "anon_inode:inotify") and ".lockutils-queue" not in target
     ]
 
 
@@ -98,7 +98,7 @@ def wait_in_background(contender, path):
 
 
 def waits(path, pid="self"):
-    return waiters(path) or any("inotify" in target for target in open_descriptors(pid).values())
+    return waiters(path) or any(target == "anon_inode:inotify" for target in open_descriptors(pid).values())
 
 
 class TestExclusion:
@@ -274,7 +274,7 @@ class TestWait:
         contender = requests()
         waiting = Background(contender.block, forever())
         assert not waiting.join(0.05)
-        assert not any("inotify" in target for target in open_descriptors().values())
+        assert not any(target == "anon_inode:inotify" for target in open_descriptors().values())
 
         assert full[0].ask("release") == "released"
 
@@ -447,7 +447,7 @@ class TestUnusableFiles:
         waiting = wait_in_background(contender, path)
         pid = os.fork()
         if pid == 0:
-            os._exit(1 if [target for target in leaks(path.parent) if 'inotify' not in target] else 0)
+            os._exit(1 if [target for target in leaks(path.parent) if not target.startswith('anon_inode')] else 0)
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
         full[0].kill()
