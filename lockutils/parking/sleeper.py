@@ -14,7 +14,7 @@ from _struct import Struct  # the same as struct's
 from time import monotonic
 
 from lockutils.parking.callback import load
-from lockutils.parking.native import allocate_lock, get_native_id, sleep
+from lockutils.parking.native import allocate_lock, get_ident, get_native_id, sleep
 
 if os.name == "posix":
     import fcntl as _fcntl
@@ -51,6 +51,8 @@ class Sleeper:
         "_left",
         "_library",
         "_number",
+        "_owner",
+        "_pid",
         "_thread",
         "_timer",
         "_uncallable",
@@ -67,6 +69,8 @@ class Sleeper:
         self._armed = False
         self._blocked = self._uncallable = False
         self._thread = 0
+        self._owner = get_ident()
+        self._pid = os.getpid()
         #: released when the thread has ended its sleeps
         self._left = allocate_lock()
         self._left.acquire()
@@ -75,6 +79,7 @@ class Sleeper:
 
     def begin(self) -> bool:
         """Get ready in the calling thread; ``False`` if it cannot be called back."""
+        self._owner = get_ident()
         library = load()
         try:
             if library is None:
@@ -97,8 +102,9 @@ class Sleeper:
         timer, library = self._timer, self._library
         if timer is not None and library is not None:
             self._timer = None
-            # A signal on its way is taken at the end of this very call.
-            library.c.timer_delete(timer)
+            if not self.is_of_parent():  # a child has no timers of its parent
+                # A signal on its way is taken at the end of this very call.
+                library.c.timer_delete(timer)
         if self._blocked:
             self._blocked = False
             _signal.pthread_sigmask(_signal.SIG_BLOCK, (self._number,))
@@ -158,6 +164,10 @@ class Sleeper:
     def _sleep(self, at_most: float | None, call: Callable[..., int], *args: Any) -> bool:
         library, deadline = self._library, self._deadline
         assert library is not None
+        if self.is_of_parent():
+            self._pid = os.getpid()
+            self._timer = None
+            self._thread = get_native_id()
         seconds = None if deadline is None else deadline.left()
         if at_most is not None and (seconds is None or at_most < seconds):
             seconds, end = at_most, monotonic() + at_most
@@ -186,7 +196,16 @@ class Sleeper:
             times = (0, int(_AGAIN * 1e9), whole, max(rest, 1))
         library.c.timer_settime(self._timer, 0, _itimerspec.pack(*times), None)
 
-    # --- of any other thread
+    # --- of any thread
+
+    def is_of_parent(self) -> bool:
+        """Whether this is a forked child, and nothing has slept since."""
+        return self._pid != os.getpid()
+
+    def is_of_this_thread(self) -> bool:
+        """Whether the calling thread is the one that sleeps."""
+        owner: int = self._owner
+        return bool(owner == get_ident())
 
     def call_back(self, *, patience: float | None) -> bool:
         """Have the thread leave its call, and wait until it has ended its sleeps.
@@ -195,11 +214,18 @@ class Sleeper:
         :return: whether it has; ``False`` if it cannot be called back, or does not come to run
         """
         self.over = True
+        if self.is_of_parent():
+            return True
         end = None if patience is None else monotonic() + patience
         while not self._left.acquire(False):
             thread, library = self._thread, self._library
-            if thread == get_native_id():
-                return False  # a finaliser that runs in that very thread
+            if library is not None and thread == get_native_id():
+                # A finaliser that runs in that very thread, which may be about to sleep.
+                try:
+                    self._set_timer(library, _AGAIN)
+                except OSError:
+                    pass  # it sleeps until it has what it waits for
+                return False
             if thread and library is not None:
                 library.c.tgkill(os.getpid(), thread, self._number)
             elif self._uncallable:

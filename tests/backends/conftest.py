@@ -13,9 +13,13 @@ from lock_peers import open_descriptors  # noqa: E402
 
 @pytest.fixture
 def no_descriptor_leaks(tmp_path):
-    """The test ends with nothing open in its directory, be it removed since or not."""
+    """The test ends with nothing open in its directory, be it removed since or not.
+
+    But for the queue file, which closes with the last request that used it.
+    """
     yield
-    assert not [target for target in open_descriptors().values() if str(tmp_path) in target]
+    opened = [target for target in open_descriptors().values() if str(tmp_path) in target]
+    assert not [target for target in opened if ".lockutils-queue" not in target]
 
 
 @pytest.fixture

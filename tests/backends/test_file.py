@@ -21,6 +21,7 @@ from conformance import (  # noqa: E402
     FileConformance,
     OrderConformance,
     SharingConformance,
+    forever,
 )
 from lock_peers import (  # noqa: E402
     Background,
@@ -90,6 +91,10 @@ def hold(peers, path):
     return hold
 
 
+def blocking(contender):
+    return Background(contender.block, forever())
+
+
 def is_free(path, kind=fcntl.flock):
     with open(path, "rb") as file:
         try:
@@ -139,7 +144,7 @@ class TestContent:
         assert not new_request().try_now()
         contender.cancel()
         holder = hold("flock")
-        waiting = Background(contender.block)
+        waiting = blocking(contender)
         until_waited_for(path)
         holder.ask()
         waiting.result()
@@ -172,7 +177,7 @@ class TestDescriptor:
 
     def test_of_a_waiter_is_not_inherited_by_a_program(self, contender, path, hold):
         holder = hold("flock")
-        waiting = Background(contender.block)
+        waiting = blocking(contender)
         until_waited_for(path)
         program = subprocess.Popen(["cat"], stdin=subprocess.PIPE, close_fds=False)
         try:
@@ -286,7 +291,7 @@ class TestReplacedFile:
     @pytest.mark.parametrize("kind", ["flock", "lockf"])
     def test_while_we_wait(self, contender, path, hold, kind, replace, no_descriptor_leaks):
         holder = hold(kind)
-        waiting = Background(contender.block)
+        waiting = blocking(contender)
         until_waited_for(path, *(["FLOCK"] if kind == "flock" else ["OFDLCK"]))
 
         replace(path)
@@ -371,22 +376,23 @@ class TestNotARegularFile:
     def test_is_refused_at_once(self, new_request, path, plant, no_descriptor_leaks):
         plant(path)
         files = set(os.listdir(path.parent))
-        for method in ("try_now", "block"):
+        for method, *args in (("try_now",), ("block", forever())):
             contender = new_request()
-
             with pytest.raises(LockPathError) as refusal:
-                Background(getattr(contender, method)).result()
+                Background(getattr(contender, method), *args).result()
+            contender.cancel()
 
             assert refusal.value.filename == str(path)
             assert refusal.value.errno
             assert str(path) in str(refusal.value)
-        assert set(os.listdir(path.parent)) == files
+            del refusal
+        assert set(os.listdir(path.parent)) <= files | {".lockutils-queue"}
 
     def test_in_place_of_the_file_while_we_wait(
         self, contender, path, hold, plant, no_descriptor_leaks
     ):
         holder = hold("flock")
-        waiting = Background(contender.block)
+        waiting = blocking(contender)
         until_waited_for(path)
 
         path.unlink()
@@ -503,125 +509,76 @@ for line in itertools.chain(["try"], sys.stdin):
         assert try_as_other().hear() == "busy"
 
 
-class TestStandAside:
-    """A helper whose waiter gave up sleeps on; it must not keep anybody out meanwhile."""
+class TestGivenUp:
+    """Whoever gave up is called back: neither he nor his helper wants the lock any more."""
 
-    def test_lets_flock_users_in(self, contender, path, hold):
-        holder = hold("lockf")
-        waiting = Background(contender.block)
-        until_waited_for(path, "OFDLCK")
+    @pytest.mark.parametrize("kind", ["flock", "lockf"])
+    def test_at_once_by_its_helper(self, contender, path, hold, kind, no_descriptor_leaks):
+        holder = hold(kind)
+        assert contender.start(pytest.fail)
+        until_waited_for(path, "FLOCK" if kind == "flock" else "OFDLCK")
 
-        contender.stand_aside()
+        contender.cancel()
 
+        assert not waiters(path)
+        assert is_free(path, fcntl.lockf if kind == "flock" else fcntl.flock)
+        assert holder.ask() == "released"
         assert is_free(path, fcntl.flock)
-        holder.ask()
-        waiting.result()
-        assert is_held(path)
-
-    def test_then_waits_for_whoever_came_in(self, contender, path, hold):
-        record_holder = hold("lockf")
-        waiting = Background(contender.block)
-        until_waited_for(path, "OFDLCK")
-        contender.stand_aside()
-        flock_holder = hold("flock")
-
-        record_holder.ask()
-        until_waited_for(path, "FLOCK")
         assert is_free(path, fcntl.lockf)
-        flock_holder.ask()
 
-        waiting.result()
-        assert is_held(path)
+    def test_before_its_helper_began(self, contender, path, hold, monkeypatch):
+        from lockutils.parking import helpers
 
-    def test_before_the_wait_for_the_second_lock_began(self, contender, path, hold):
-        flock_holder, record_holder = hold("flock"), hold("lockf")
-        waiting = Background(contender.block)
-        until_waited_for(path, "FLOCK")
-        contender.stand_aside()
+        holder, jobs = hold("flock"), []
+        monkeypatch.setattr(helpers, "run", lambda job, end: jobs.append(job))
+        assert contender.start(pytest.fail)
 
-        flock_holder.ask()
-        until_waited_for(path, "OFDLCK")
+        contender.cancel()
+        jobs[0]()
 
-        assert is_free(path, fcntl.flock)
-        record_holder.ask()
-        waiting.result()
-        assert is_held(path)
+        assert not waiters(path)
+        assert holder.ask() == "released"
+        assert is_free(path)
 
-    def test_after_the_wait_ended_by_an_error(self, contender, hold, monkeypatch):
-        """The helper has still to say that it is over when its waiter gives up."""
-        hold("lockf")
-
-        def fail(*_):
-            raise OSError(5, "Input/output error")
-
-        monkeypatch.setattr(syscalls, "span_wait", fail)
-        with pytest.raises(LockPathError):
-            contender.block()
-
-        contender.stand_aside()
-
-    def test_is_not_taken_over_after_its_last_look_at_the_line(self, tmp_path, monkeypatch):
-        """Whoever took it over then would pass those who came before."""
-        directory = Directory(os.fsencode(tmp_path))
-        left, other = (FileRequest("key", directory, fair=True) for _ in range(2))
-        left.enqueue()
-        left.stand_aside()
-        served, taken_over = FileRequest._served, []
-
-        def in_the_middle(self):
-            other.enqueue()
-            taken_over.append(left.take_over(other))
-            served(self)
-
-        monkeypatch.setattr(FileRequest, "_served", in_the_middle)
-        assert left.block()
-        left.cancel()
-        assert taken_over == [False]
-        other.cancel()
-
+    @pytest.mark.parametrize("kind", ["flock", "lockf"])
     @pytest.mark.parametrize("give_up", ["time out", "cancel"])
-    def test_of_a_lock_that_gave_up(self, path, hold, give_up, peers):
-        holder = hold("lockf")
+    def test_by_a_lock(self, path, hold, give_up, peers, kind):
+        holder = hold(kind)
         lock = lockutils.lock("key", external=True, lock_path=path.parent)
         if give_up == "time out":
-            while not waiters(path):  # else the time was up before the helper began
-                assert not lock.acquire(timeout=0.05)
+            assert not lock.acquire(timeout=0.05)
         else:
-            asyncio.run(self.wait_and_cancel(lock, path))
+            asyncio.run(self.wait_and_cancel(lock, path, "FLOCK" if kind == "flock" else "OFDLCK"))
 
-        flock_user = peers.python(FOREIGN, "flock", path)
-        assert flock_user.hear() == "held"
-        assert flock_user.ask() == "released"
-        next_waiter = Background(lock.acquire)
+        assert not waiters(path)
+        if kind == "lockf":
+            flock_user = peers.python(FOREIGN, "flock", path)
+            assert flock_user.hear() == "held"
+            assert flock_user.ask() == "released"
         assert holder.ask() == "released"
-        assert next_waiter.result()
-        assert is_held(path)
-        lock.release()
-        # the helper that nobody waits for may get the lock once more, and lets go of it
-        until(lambda: is_free(path, fcntl.flock), "the lock is free")
-        until(lambda: is_free(path, fcntl.lockf), "the lock is free")
+        assert is_free(path, fcntl.flock)
+        assert is_free(path, fcntl.lockf)
 
-    async def wait_and_cancel(self, lock, path):
+    async def wait_and_cancel(self, lock, path, kind):
         task = asyncio.create_task(lock.async_acquire())
-        while "OFDLCK" not in waiters(path):
+        while kind not in waiters(path):
             await asyncio.sleep(0.001)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    def test_of_a_lock_that_nobody_wants_any_more(self, path, hold):
-        """What the helper gets in the end it lets go at once."""
-        holder = hold("lockf")
+    def test_a_single_try_never_meets_it(self, path, peers, hold):
+        """Also not at the instant in which the holder lets go."""
         lock = lockutils.lock("key", external=True, lock_path=path.parent)
-        while not waiters(path):
-            assert not lock.acquire(timeout=0.05)
-
-        holder.ask()
-
-        until(lambda: is_free(path, fcntl.lockf), "the helper lets go")
-        until(lambda: is_free(path, fcntl.flock), "the helper lets go")
-        assert lock.acquire(timeout=30)
-        lock.release()
+        single = lockutils.lock(
+            "key", external=True, lock_path=path.parent, semaphores=lockutils.Semaphores()
+        )
+        for _ in range(20):
+            holder = hold("flock")
+            assert not lock.acquire(timeout=0.002)
+            assert holder.ask() == "released"
+            assert single.acquire(blocking=False)
+            single.release()
 
 
 class TestInterruptedWait:
@@ -645,7 +602,7 @@ class TestInterruptedWait:
         try:
             interrupter = Background(interrupt_when_blocked)
             with pytest.raises(Interrupted):
-                contender.block()
+                contender.block(forever())
             interrupter.result()
         finally:
             signal.signal(signal.SIGUSR1, previous)

@@ -1,6 +1,7 @@
 """Locks and forks: a child holds nothing, keeps nothing, and releases nothing of its parent's."""
 
 import os
+import signal
 import sys
 
 import pytest
@@ -24,7 +25,7 @@ from lockutils.backends.file.directory import Directory
 from lockutils.backends.file.request import FileRequest
 directory = sys.argv[2]
 lock = lockutils.lock("key", external=True, lock_path=directory)
-contender = FileRequest("key", Directory(os.fsencode(directory)))
+request = FileRequest("key", Directory(os.fsencode(directory)))
 
 def outcome_of(code):
     try:
@@ -159,10 +160,10 @@ class TestHeldAcrossFork:
                     lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def test_a_child_that_drops_its_copies_releases_nothing(self, new_family, start, ours):
-        family = new_family(start, "lock.acquire(); claim_2 = FileRequest('2', contender._directory)")
+        family = new_family(start, "lock.acquire(); claim_2 = FileRequest('2', request._directory)")
         family.ask()
 
-        family.ask("child contender.cancel()")
+        family.ask("child request.cancel()")
         family.ask("child globals().pop('lock') and None")
 
         assert not ours()
@@ -222,7 +223,7 @@ class TestWaitingAcrossFork:
         child = family.ask()
 
         assert family.ask("child open_on_lock_files()") == "0"
-        holder.release()
+        holder.cancel()
         assert family.ask("parent waited.wait(30)") == "True"
         assert not ours()
         assert family.ask("parent lock.release()") == "None"
@@ -237,7 +238,7 @@ class TestWaitingAcrossFork:
         family = new_family(before_fork=WAIT.format(timeout=timeout))
         until_waited_for(path)
         family.ask()
-        holder.release()
+        holder.cancel()
         assert family.ask("parent waited.wait(30)") == "True"
         assert family.ask("parent lock.release()") == "None"
 
@@ -247,24 +248,65 @@ class TestWaitingAcrossFork:
         assert family.ask("child lock.release()") == "None"
         assert ours()
 
-    def test_a_helper_left_behind_by_a_wait_given_up_is_the_parents(
-        self, new_family, path, tmp_path, ours
-    ):
+    def test_helpers_are_the_parents(self, new_family, path, tmp_path, ours):
         holder = FileRequest("key", Directory(os.fsencode(tmp_path)))
         assert holder.try_now()
         family = new_family(
-            before_fork="from lockutils.backends.file.waiting import _abandoned\n"
-            "while not _abandoned:\n    lock.acquire(timeout=0.05)"
+            before_fork="import asyncio\n"
+            "from lockutils.parking import helpers\n"
+            "waited = threading.Event()\n"
+            "async def take(): await lock.async_acquire() and waited.set()\n"
+            "threading.Thread(target=asyncio.run, args=(take(),), daemon=True).start()"
         )
+        until_waited_for(path)
         family.ask()
 
-        assert family.ask("child len(_abandoned)") == "0"
+        assert family.ask("child len(helpers._running) + len(helpers._enders)") == "0"
         assert family.ask("child lock.acquire(timeout=0.05)") == "False"
-        holder.release()
+        holder.cancel()
+        assert family.ask("parent waited.wait(30)") == "True"
+        assert family.ask("parent lock.release()") == "None"
         assert family.ask("child lock.acquire(timeout=30)") == "True"
         assert not ours()
-        assert family.ask("child lock.release()") == "None"
-        until(ours, "the parent's helper lets go of what it got")
+
+    # A handler forks, and the child goes on in the middle of the wait.
+    FORKS = """
+import os, signal, sys
+import lockutils
+lock = lockutils.lock("key", external=True, lock_path=sys.argv[1], fair=sys.argv[3] == "fair")
+def fork(*_):
+    if os.fork():
+        signal.pause()
+    print("forked", flush=True)
+signal.signal(signal.SIGUSR1, fork)
+print("ready", flush=True)
+print(lock.acquire(timeout=eval(sys.argv[2])), flush=True)
+sys.stdin.readline()
+os._exit(0)
+"""
+
+    @pytest.mark.parametrize("order", ["default", "fair"])
+    @pytest.mark.parametrize("timeout", ["None", "60", "0.3"])
+    def test_a_child_that_a_handler_forked_in_the_middle_of_a_wait_goes_on(
+        self, peers, path, tmp_path, timeout, order
+    ):
+        holder = FileRequest("key", Directory(os.fsencode(tmp_path)))
+        assert holder.try_now()
+        peer = peers.python(self.FORKS, tmp_path, timeout, order)
+        assert peer.hear() == "ready"
+        until_waited_for(path)
+        peer.process.send_signal(signal.SIGUSR1)
+        assert peer.hear() == "forked"
+        # the parent never goes on, and is not before its child in the line for that
+        peer.kill()
+        if timeout == "0.3":
+            assert peer.hear() == "False"
+            return
+        until_waited_for(path)
+
+        holder.cancel()
+
+        assert peer.hear() == "True"
 
 
 class TestDescriptorsClosedBehindOurBack:
@@ -274,7 +316,7 @@ class TestDescriptorsClosedBehindOurBack:
             before_fork="fillers = []\n"
             "while not fillers or fillers[-1] < 127:\n"
             "    fillers.append(os.open('/dev/null', os.O_RDONLY))\n"
-            "others = [FileRequest(str(number), contender._directory) for number in range(8)]\n"
+            "others = [FileRequest(str(number), request._directory) for number in range(8)]\n"
             "for other in others: assert other.try_now()\n"
             "for number in descriptors_of(directory) + fillers: os.close(number)\n"
             "lock.acquire()"
@@ -289,9 +331,9 @@ class TestClaimMadeBeforeFork:
         family = new_family()
         family.ask()
 
-        assert family.ask("child contender.try_now()") == "True"
+        assert family.ask("child request.try_now()") == "True"
         assert not ours()
-        assert family.ask("child contender.cancel()") == "None"
+        assert family.ask("child request.cancel()") == "None"
 
         assert ours()
         assert family.ask("child open_on_lock_files()") == "0"

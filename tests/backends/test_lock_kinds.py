@@ -10,21 +10,26 @@ import pytest
 
 fcntl = pytest.importorskip("fcntl")
 
+from conformance import forever  # noqa: E402
 from lock_peers import Background, until_waited_for  # noqa: E402
 
 from lockutils.backends.file import lock_kinds, syscalls  # noqa: E402
 from lockutils.backends.file.directory import Directory  # noqa: E402
-from lockutils.backends.file.request import FileRequest  # noqa: E402
-from lockutils.backends.file.request import SharedRequest  # noqa: E402
+from lockutils.backends.file.request import FileRequest, SharedRequest  # noqa: E402
 from lockutils.backends.file.slots import SlotRequest  # noqa: E402
 from lockutils.errors import LockPathError  # noqa: E402
 from lockutils.oslo.interprocess import InterProcessLock  # noqa: E402
+from lockutils.parking import sleeper  # noqa: E402
 
 if syscalls._SETLK is None:
     pytest.skip("no open file description locks on this platform", allow_module_level=True)
 
 real_flock, real_fcntl = syscalls.flock, syscalls._fcntl
-SETLK, SETLKW = syscalls._SETLK, syscalls._SETLKW
+SETLK, SETLKW = syscalls._SETLK, sleeper.SETLKW
+
+
+def wait_or_try(request, method):
+    return request.block(forever()) if method == "block" else request.try_now()
 
 
 def failing(error_number):
@@ -64,7 +69,15 @@ def second_open_of(descriptor):
 
 
 @pytest.fixture
-def probes(monkeypatch):
+def _sleeps_in_python(monkeypatch):
+    """A wait is Python's own call, which the test replaces; no call of the C library."""
+    monkeypatch.setattr(sleeper, "_load", lambda: None)
+    monkeypatch.setattr(sleeper, "flock", lambda *args: syscalls.flock(*args))
+    monkeypatch.setattr(sleeper, "fcntl", lambda *args: syscalls._fcntl(*args))
+
+
+@pytest.fixture
+def probes(monkeypatch, _sleeps_in_python):
     """A process that knows of no file system yet; the list grows with each that it tries."""
     monkeypatch.setattr(lock_kinds, "_of_device", {})
     works, tried = lock_kinds._works, []
@@ -95,7 +108,6 @@ def no_record_lock(monkeypatch):
 
 def no_record_lock_in_this_python(monkeypatch):
     monkeypatch.setattr(syscalls, "_SETLK", None)
-    monkeypatch.setattr(syscalls, "_SETLKW", None)
 
 
 def no_flock(monkeypatch):
@@ -147,8 +159,8 @@ class TestAnyFileSystem:
         other.cancel()
         assert writer.try_now()
         assert not one.try_now()
-        waiting = Background(one.block)
-        until_waited_for(writer.resource)
+        waiting = Background(one.block, forever())
+        until_waited_for(writer.path)
         writer.cancel()
         assert waiting.result()
 
@@ -161,7 +173,7 @@ class TestAnyFileSystem:
         assert requests[0].try_now()
         assert requests[1].try_now()
         assert not requests[2].try_now()
-        requests[0].release()
+        requests[0].cancel()
         assert requests[2].try_now()
 
     def test_an_interprocess_lock_and_a_claim_exclude_each_other(self, new_request, tmp_path):
@@ -179,10 +191,10 @@ class TestAnyFileSystem:
     def test_a_wait_ends_with_the_release(self, new_request):
         holder, waiter = new_request(), new_request()
         assert holder.try_now()
-        waiting = Background(waiter.block)
-        until_waited_for(waiter.resource)
+        waiting = Background(waiter.block, forever())
+        until_waited_for(waiter.path)
 
-        holder.release()
+        holder.cancel()
 
         waiting.result()
         assert not new_request().try_now()
@@ -190,7 +202,7 @@ class TestAnyFileSystem:
     def test_a_wait_is_what_finds_it_out(self, new_request):
         contender = new_request()
 
-        Background(contender.block).result()
+        Background(contender.block, forever()).result()
 
         assert not new_request().try_now()
 
@@ -210,7 +222,7 @@ class TestAnyFileSystem:
             except OSError:
                 syscalls.record_unlock(foreign.fileno())
 
-        assert Background(getattr(contender, method)).result() is not False
+        assert Background(wait_or_try, contender, method).result()
 
         assert not new_request().try_now()
 
@@ -219,7 +231,7 @@ class TestAnyFileSystem:
             holder, loser = new_request(key), new_request(key)
             assert holder.try_now()
             assert not loser.try_now()
-            holder.release()
+            holder.cancel()
 
         assert len(probes) <= 1
         assert sorted(os.listdir(tmp_path)) == ["one", "two"]
@@ -251,7 +263,7 @@ def test_no_lock_at_all_is_an_error_each_time(
 
     for method in ("try_now", "block", "try_now"):
         with pytest.raises(LockPathError) as refusal:
-            getattr(new_request(), method)()
+            wait_or_try(new_request(), method)
         assert refusal.value.errno == error_number
         with pytest.raises(threading.ThreadError, match=os.strerror(error_number)):
             InterProcessLock(tmp_path / "key").acquire()
@@ -265,7 +277,7 @@ def test_a_lack_of_locks_that_passes_is_not_remembered(
     with monkeypatch.context() as lack:
         lack.setattr(syscalls, "_fcntl", failing(errno.ENOLCK))
         try:
-            getattr(new_request(), method)()
+            wait_or_try(new_request(), method)
         except LockPathError:
             pass
 

@@ -2,22 +2,24 @@
 
 import os
 import pathlib
+import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
 fcntl = pytest.importorskip("fcntl")
 
-from lock_peers import Background, open_descriptors, until, until_waited_for  # noqa: E402
+from conformance import forever  # noqa: E402
+from lock_peers import Background, open_descriptors, sleeps_for_a_lock, until, waiters  # noqa: E402
 
-from lockutils.backends.file import slot_watch  # noqa: E402
+from lockutils.backends.file import slots  # noqa: E402
 from lockutils.backends.file.directory import Directory  # noqa: E402
-from lockutils.backends.file.request import FileRequest  # noqa: E402
-from lockutils.backends.file.request import SharedRequest  # noqa: E402
+from lockutils.backends.file.request import FileRequest, SharedRequest  # noqa: E402
 from lockutils.backends.file.slots import SlotRequest  # noqa: E402
 from lockutils.errors import LockPathError, SlotsMismatchError  # noqa: E402
-from lockutils.parking import helpers  # noqa: E402
+from lockutils.parking import helpers, sleeper  # noqa: E402
 
 if sys.version_info >= (3, 12):
     pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
@@ -57,15 +59,20 @@ def requests(tmp_path):
         made.append(SlotRequest(*where, slots) if slots > 1 else FileRequest(*where))
         return made[-1]
 
-    yield contender
+    yield request
     for one in made:
         one.cancel()
-    until(lambda: not slot_watch._watches, "nobody waits for a slot any more")
-    until(lambda: not leaks(tmp_path), "no descriptor is left")
+    made.clear()
+    assert not leaks(tmp_path)
 
 
 def leaks(folder):
-    return [target for target in open_descriptors().values() if str(folder) in target]
+    """But for the queue file, which closes with the last request that used it."""
+    return [
+        target
+        for target in open_descriptors().values()
+        if (str(folder) in target or target == "anon_inode:inotify") and ".lockutils-queue" not in target
+    ]
 
 
 @pytest.fixture
@@ -83,12 +90,15 @@ def full(peer):
 
 
 def wait_in_background(contender, path):
-    """Return when somebody sleeps for each of the slots."""
+    """Return when it waits for the closing of the file, or for another tool."""
     assert not contender.try_now()
-    contender.enqueue()
-    waiting = Background(contender.block)
-    until_waited_for(path)
+    waiting = Background(contender.block, forever())
+    until(lambda: waits(path), "it waits")
     return waiting
+
+
+def waits(path, pid="self"):
+    return waiters(path) or any(target == "anon_inode:inotify" for target in open_descriptors(pid).values())
 
 
 class TestExclusion:
@@ -121,9 +131,12 @@ class TestExclusion:
         waiters = [peer() for _ in range(4)]
         for number, waiter in enumerate(waiters):
             waiter.tell("wait")
-            until_waited_for(path if number == 0 else path.parent / ".lockutils-queue")
+            pid = waiter.process.pid
             # one more in line: the next one's ticket is behind
-            until(lambda: sleeps(waiter), "it waits")  # noqa: B023
+            until(
+                lambda: waits(path, pid) if number == 0 else sleeps_for_a_lock(pid),  # noqa: B023
+                "it waits",
+            )
 
         for holder, waiter in zip([*full, waiters[0]], waiters, strict=True):
             assert holder.ask("release") == "released"
@@ -133,7 +146,7 @@ class TestExclusion:
         """It finds a slot, and gives it back: somebody is about to take it."""
         waiter = peer()
         waiter.tell("wait")
-        until_waited_for(path)
+        until(lambda: waits(path, waiter.process.pid), "it waits")
         waiter.process.send_signal(19)  # SIGSTOP: it is to be late
         until(lambda: is_stopped(waiter), "it is stopped")
         full[0].kill()
@@ -159,29 +172,6 @@ class TestExclusion:
         for holder in full[1:]:
             holder.kill()
 
-    def test_an_old_watch_does_not_hide_the_new_file(self, full, requests, path):
-        contender, other = requests(), requests()
-        waiting = wait_in_background(contender, path)
-        contender.stand_aside()
-        assert waiting.result() is False
-        path.unlink()
-        on_new = [requests() for _ in range(N)]
-        for one in on_new:
-            assert one.try_now()
-        waiting = wait_in_background(other, path)
-
-        on_new[1].release()
-
-        assert waiting.result()
-        for holder in full:
-            holder.kill()
-
-
-def sleeps(peer):
-    from lock_peers import sleeps_for_a_lock
-
-    return sleeps_for_a_lock(peer.process.pid)
-
 
 def is_stopped(peer):
     """Whether all its threads are: each is stopped by itself, one after the other."""
@@ -192,51 +182,141 @@ def is_stopped(peer):
     return set(states) == {"T"}
 
 
-class TestGivingUp:
-    def test_ends_at_once_and_leaves_a_helper_for_each_slot(self, full, requests, path):
+class TestWait:
+    def test_given_up_uses_one_helper_and_leaves_nothing(self, full, requests, path):
         before = len(helpers._running)
         for _ in range(10):
             contender = requests()
-            waiting = wait_in_background(contender, path)
-            contender.stand_aside()
-            assert waiting.result() is False
+            assert contender.start(pytest.fail)
+            until(lambda: waits(path), "it waits")
+            assert len(helpers._running) - before <= 1
+
             contender.cancel()
 
-        assert len(helpers._running) - before <= N
+            assert not waits(path)
         for holder in full:
             assert holder.ask("release") == "released"
 
-    @pytest.mark.parametrize("there_are", [0, 1])
-    def test_without_a_helper_for_each(self, full, requests, there_are, monkeypatch):
-        asked, real = [], helpers.run
+    @pytest.mark.parametrize("slots", [70])
+    def test_for_many_slots_uses_one_helper(self, requests, path, slots):
+        """And not one for each: others need them, too."""
+        holders = [requests(slots) for _ in range(slots)]
+        for holder in holders:
+            assert holder.try_now()
+        before, held = len(helpers._running), threading.Event()
+        assert requests(slots).start(held.set)
+        until(lambda: waits(path), "it waits")
 
-        def run(errand):
-            asked.append(errand)
-            if len(asked) > there_are:
-                raise helpers.NoHelper
-            real(errand)
+        assert len(helpers._running) - before <= 1
+        holders[slots // 2].cancel()
 
-        monkeypatch.setattr(helpers, "run", run)
+        assert held.wait(30)
+
+    def test_makes_no_system_call_while_nothing_is_closed(self, full, requests, path, monkeypatch):
+        monkeypatch.setattr(slots, "_LOOK", 1000.0)
+        looks, real = [], SlotRequest._try_both
+        monkeypatch.setattr(
+            SlotRequest, "_try_both", lambda *args: looks.append(None) or real(*args)
+        )
         contender = requests()
-        assert not contender.try_now()
-        contender.enqueue()
-        waiting = Background(contender.block)
-        until(lambda: len(asked) > N, "it has looked more than once, and waits")
+        waiting = wait_in_background(contender, path)
+        until(lambda: sleeps_in_read(os.getpid()), "it reads what inotify says")
+        count = len(looks)
+        assert not waiting.join(0.2)
+        assert len(looks) == count
+
+        assert full[1].ask("release") == "released"
+
+        assert waiting.result()
+
+    def test_ends_with_a_release_between_its_try_and_its_sleep(self, full, requests, monkeypatch):
+        """The watch is there before the try."""
+        monkeypatch.setattr(slots, "_LOOK", 1000.0)
+        real = sleeper.Sleeper.read
+
+        def late(self, fd, at_most):
+            if full:
+                assert full.pop().ask("release") == "released"
+            return real(self, fd, at_most)
+
+        monkeypatch.setattr(sleeper.Sleeper, "read", late)
+
+        assert Background(requests().block, forever()).result()
+
+    @pytest.mark.parametrize("lack", ["no inotify instance", "cannot be called back"])
+    def test_looks_from_time_to_time_where_nothing_tells_of_a_closing(
+        self, full, requests, monkeypatch, lack
+    ):
+        if lack == "no inotify instance":
+            monkeypatch.setattr(sleeper.Sleeper, "watch_closing", lambda *_: None)
+        else:
+            monkeypatch.setattr(sleeper, "_load", lambda: None)
+        monkeypatch.setattr(slots, "_LOOK", 0.01)
+        pauses = []
+        for module in (slots, sleeper):
+            real = module.sleep
+            monkeypatch.setattr(
+                module,
+                "sleep",
+                lambda seconds, real=real: pauses.append(seconds) or real(min(seconds, 0.01)),
+            )
+        waiting = Background(requests().block, forever())
+        until(lambda: len(pauses) > 2 or waiting.join(0), "it has looked more than once")
 
         assert full[2].ask("release") == "released"
 
         assert waiting.result()
-        for holder in full[:2]:
-            assert holder.ask("release") == "released"
 
-    def test_a_watch_that_ends_while_one_begins_to_listen(self, monkeypatch):
-        """It may have rung all those it knew of, and not have been taken out of the list yet."""
-        watch = slot_watch._Watch((b"nowhere", 0, 0))
-        watch._started = watch.over = True
-        monkeypatch.setitem(slot_watch._watches, (b"nowhere", 0, 0), watch)
-        bell = slot_watch.Bell()
+    def test_where_all_inotify_instances_are_in_use(self, full, requests, peers):
+        """Another program of the user has them."""
+        hoarder = peers.python(HOARDER)
+        assert hoarder.hear() == "none left"
+        contender = requests()
+        waiting = Background(contender.block, forever())
+        assert not waiting.join(0.05)
+        assert not any(target == "anon_inode:inotify" for target in open_descriptors().values())
 
-        assert Background(bell.wait_for_slot, b"nowhere", 0, 1, lambda: False).result() is None
+        assert full[0].ask("release") == "released"
+
+        assert waiting.result()
+
+    def test_sees_a_release_of_what_a_child_has_inherited(self, requests, tmp_path, monkeypatch):
+        """The file is not closed then."""
+        monkeypatch.setattr(slots, "_LOOK", 1000.0)
+        holders = [requests() for _ in range(N)]
+        for holder in holders:
+            assert holder.try_now()
+        holders[0].hand_to_children()
+        child = subprocess.Popen(["cat"], stdin=subprocess.PIPE, close_fds=False)
+        try:
+            waiting = wait_in_background(requests(), tmp_path / "key")
+
+            holders[0].cancel()
+
+            assert waiting.result()
+        finally:
+            child.stdin.close()
+            child.wait()
+
+
+HOARDER = """
+import ctypes, sys
+c = ctypes.CDLL(None)
+while c.inotify_init() >= 0:
+    pass
+print("none left", flush=True)
+sys.stdin.readline()
+"""
+
+
+def sleeps_in_read(pid):
+    for path in pathlib.Path(f"/proc/{pid}/task").glob("*/wchan"):
+        try:
+            if path.read_text() in ("wait_woken", "inotify_read"):
+                return True
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return False
 
 
 class TestMismatch:
@@ -257,7 +337,7 @@ class TestMismatch:
         contender = kind("key", Directory(os.fsencode(tmp_path)), False)
         assert not contender.try_now()
         with pytest.raises(SlotsMismatchError):
-            contender.check_use()
+            contender.try_now(True)
         with pytest.raises(SlotsMismatchError):
             contender.enqueue()
         contender.cancel()
@@ -278,7 +358,7 @@ class TestMismatch:
         assert exclusive.try_now()
         assert not contender.try_now()
         contender.enqueue()
-        looks, place = [], contender._place
+        looks, place = [], contender._range
         real = type(place).use
 
         def use(self):
@@ -290,10 +370,10 @@ class TestMismatch:
 
         type(place).use = use
         try:
-            assert Background(contender.block).result()
+            assert Background(contender.block, forever()).result()
         finally:
             type(place).use = real
-        assert looks[:3] == [(fcntl.F_WRLCK, 1)] * 3
+        assert looks[:3] == [1] * 3
 
 
 class TestForeignTools:
@@ -367,7 +447,7 @@ class TestUnusableFiles:
         waiting = wait_in_background(contender, path)
         pid = os.fork()
         if pid == 0:
-            os._exit(1 if slot_watch._watches or leaks(path.parent) else 0)
+            os._exit(1 if [target for target in leaks(path.parent) if not target.startswith('anon_inode')] else 0)
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
         full[0].kill()

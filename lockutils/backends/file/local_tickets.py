@@ -118,6 +118,7 @@ def _forget_parent() -> None:
     """In a forked child: its parent's tickets are not its own, and the copies are closed."""
     for tickets in [found for _, found in local_tickets.items()]:
         tickets.numbers.clear()
+        tickets._file.clear()
     local_tickets.clear()
 
 

@@ -63,17 +63,20 @@ class LockFile:
         return fd_box[0]
 
     def _try_step_by_step(self) -> bool:
-        try:
-            # Who replaces the file each time before we have locked it is as good as a holder.
-            for _ in range(_ROUNDS):
+        # Who replaces the file each time before we have locked it is as good as a holder.
+        for _ in range(_ROUNDS):
+            try:
                 if not self._try_both(self._open()):
                     break
                 if self._is_current():
                     return True
-                self._let_go()
-        except OSError as error:
+            except IndexError:
+                pass  # a signal handler came in between, and cancelled or forked
+            except OSError as error:
+                if error.errno != errno.EBADF or self.fd_box:
+                    self._let_go()
+                    raise unusable(error, self.path) from error
             self._let_go()
-            raise unusable(error, self.path) from error
         self._let_go()
         return False
 

@@ -76,8 +76,13 @@ class QueueRange:
         """
         # The descriptor that has our own tickets does not see them.
         tickets = local_tickets.find(self.path)
-        if tickets is not None and tickets.fd_box:
-            return syscalls.span_in_use(tickets.fd_box[0], self._any_ticket) is not None
+        for fd in () if tickets is None else tickets.fd_box:
+            try:
+                return syscalls.span_in_use(fd, self._any_ticket) is not None
+            except OSError as error:
+                if for_sure and error.errno not in _NOBODY:
+                    raise
+                return False
         return _look(self.queue, self._any_ticket, for_sure=for_sure) is not None
 
     def is_held(self) -> bool:

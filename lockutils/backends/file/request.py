@@ -82,8 +82,9 @@ class FileRequest(LockFile):
             owners.discard(self)
         if not held:
             return self._fail(barging)
-        if self._entry is not None:
-            self._served(self._entry)
+        entry = self._entry
+        if entry is not None:
+            self._served(entry)
         self.grant = HELD
         return True
 
@@ -139,14 +140,18 @@ class FileRequest(LockFile):
         self.enqueue()
         sleeper = self._sleeper = Sleeper(deadline)
         if not sleeper.begin() and deadline.left() is not None:
+            self._sleeper = None
+            sleeper.end()
             return None
         try:
-            if not self.wait(sleeper):
-                return False
+            if self.wait(sleeper):
+                self.grant = HELD
+            if sleeper.over:  # cancelled: whoever did so waits until this thread has left
+                self.grant = None
+                self.withdraw()
         finally:
             sleeper.end()
-        self.grant = HELD
-        return True
+        return self.grant is not None
 
     def start(self, changed: Callable[[], object]) -> bool:
         self.enqueue()
@@ -168,21 +173,28 @@ class FileRequest(LockFile):
         """
         entry = self._entry
         assert entry is not None
-        try:
-            while not sleeper.is_over():
-                number = entry.tickets.lowest()
+        while not sleeper.is_over():
+            number = entry.tickets.lowest()
+            try:
                 if not self._wait_for_turn(entry, sleeper):
                     continue
                 if not self.fd_box and not self._sleep_on_file(sleeper):
                     continue
-                if self._strict and self._was_overtaken(entry, number):
-                    self._let_go()
+                overtaken = self._strict and self._was_overtaken(entry, number)
+            except (OSError, IndexError) as error:
+                self._let_go()
+                # A signal handler may have cancelled; or it has forked, and this is the child:
+                # then what was in use here is closed.
+                if sleeper.over or sleeper.is_of_parent():
                     continue
-                self._served(entry)
-                return True
-        except OSError as error:
-            self._let_go()
-            raise unusable(error, self.path) from error
+                if isinstance(error, IndexError):
+                    raise
+                raise unusable(error, self.path) from error
+            if overtaken:
+                self._let_go()
+                continue
+            self._served(entry)
+            return True
         return False
 
     def _wait_for_turn(self, entry: QueueEntry, sleeper: Sleeper) -> bool:
@@ -239,21 +251,21 @@ class FileRequest(LockFile):
 
     def cancel(self) -> None:
         self.grant = None
-        if self._entry is None:  # the common case: it never waited
-            self._let_go()
-            return
-        if self._sleeper is not None:
-            self._sleeper.over = True  # by a signal handler, in the very thread that sleeps
-        call = self._call
-        if call is not None and not call.cancel():
-            return
+        call, sleeper = self._call, self._sleeper
+        if call is not None:
+            if not call.cancel():
+                return
+        elif sleeper is not None:
+            sleeper.over = True
+            # by a signal handler in the very thread, it finds out on its way
+            if not sleeper.is_of_this_thread() and not sleeper.call_back(patience=None):
+                return  # that thread withdraws when it has left its call
+            sleeper.end()
         self.withdraw()
 
     def withdraw(self) -> None:
         """Let go of all that the request has.  No other thread is in :meth:`wait`."""
         try:
-            if self._sleeper is not None:
-                self._sleeper.end()
             self._let_go()
         finally:
             entry = self._entry

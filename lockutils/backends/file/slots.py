@@ -147,7 +147,7 @@ class SlotRequest(FileRequest):
         raise self._mismatch(1)
 
     def withdraw(self) -> None:
-        handed_down = bool(self.fd_box) and os.get_inheritable(self.fd_box[0])
+        handed_down = any(map(os.get_inheritable, self.fd_box))
         super().withdraw()
         if handed_down:
             try:

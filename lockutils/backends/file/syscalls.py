@@ -168,8 +168,8 @@ def lock_at_once(
                 and fd_box  # a signal handler may have forked, and this is the child
             ):
                 return True
-    except (OSError, TypeError):  # TypeError: there is no such call here
-        pass
+    except (OSError, TypeError, IndexError):
+        pass  # TypeError: there is no such call here; IndexError: as in the case of a fork
     release(fd_box)
     return held
 
@@ -264,6 +264,7 @@ def span_in_use(fd: int, what: bytes) -> tuple[int, int, int, int] | None:
 def close(fd_box: list[int]) -> None:
     """Close, and unlock if no forked child has a copy."""
     if fd_box:
+        # No call between taking it out and closing it: an exception comes at the end of a call.
         fd = fd_box[0]
         del fd_box[0]
         _close(fd)
@@ -277,15 +278,13 @@ def release(fd_box: list[int]) -> None:
     """
     if not fd_box:
         return
-    fd = fd_box[0]
+    # IndexError: a signal handler came in between, and did the same or forked
     try:
-        _fcntl(fd, _SETLK, _UNLOCK)  # type: ignore[arg-type]
-    except (OSError, TypeError):
+        _fcntl(fd_box[0], _SETLK, _UNLOCK)  # type: ignore[arg-type]
+    except (OSError, TypeError, IndexError):
         pass  # there are no such locks here
     try:
-        flock(fd, LOCK_UN)
-    except OSError:
+        flock(fd_box[0], LOCK_UN)
+    except (OSError, IndexError):
         pass
-    # No call between taking it out and closing it: an exception comes at the end of a call.
-    del fd_box[0]
-    _close(fd)
+    close(fd_box)

@@ -67,7 +67,7 @@ class QueueEntry:
     @property
     def is_taken(self) -> bool:
         """Whether this entry has added a number to those of its process."""
-        return bool(self._taken) and self._taken[0] is self._note
+        return any(taken is self._note for taken in self._taken)
 
     def take(self) -> None:
         """Take a number behind all others.
@@ -85,7 +85,7 @@ class QueueEntry:
             # one step: whether the number is ours alone
             self._taken.extend(map(tickets.numbers.setdefault, (number,), (note,)))
             if not self.is_taken:
-                self._taken = []
+                self._taken.clear()
                 continue  # another thread was faster
             tickets.recent.append(number)
             self._unlock = self._bytes(syscalls.UNLOCK, number, BYTES)
@@ -149,22 +149,22 @@ class QueueEntry:
         # The numbers of a process are as many as those who have taken one.  Each is taken out in
         # one step by one of them; so none is unlocked twice, and none is left.
         while self.is_taken and not self._dropped:
-            own = self._taken[0][0]
+            note = self._note
+            assert note is not None
             number = tickets.lowest() if lowest else tickets.highest()
-            if not lowest and tickets.numbers.get(own) is self._taken[0]:
-                number = own
+            if not lowest and tickets.numbers.get(note[0]) is note:
+                number = note[0]
             if number is None:
                 break  # in a forked child, or it was begun by an interrupted call
             try:
                 self._dropped.extend(map(tickets.numbers.pop, (number,)))
             except KeyError:
                 continue  # another thread was faster
-        if self._dropped and tickets.fd_box:
-            syscalls.span_unlock(
-                tickets.fd_box[0], self._bytes(syscalls.UNLOCK, self._dropped[0][0], BYTES)
-            )
-        self._taken = []
-        self._dropped = []
+        for dropped in self._dropped:
+            for fd in tickets.fd_box:
+                syscalls.span_unlock(fd, self._bytes(syscalls.UNLOCK, dropped[0], BYTES))
+        self._taken.clear()
+        self._dropped.clear()
 
     # --- whose turn it is
 
