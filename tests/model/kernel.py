@@ -68,15 +68,17 @@ class Kernel:
         ends = self._ends(process, me, looks)
         if any(what & other.tickets for other in others):
             return ends
-        if what & process.tickets:
+        if number in process.shared.kept:
             return [(True, "a ticket is turned into a read lock")]
-        return [(True, process._replace(reads=process.reads | what)), *ends]
+        # A thread of the process may have locked it, too late: it will not keep it.
+        tickets = process.tickets & ~what
+        return [(True, process._replace(tickets=tickets, reads=process.reads | what)), *ends]
 
     def _unlock_read(self, process, others, tool, number):
-        what = 1 << 2 * number
-        if what & process.tickets:
+        if number in process.shared.kept:
             return [(None, "a ticket is unlocked by mistake")]
-        return [(None, process._replace(reads=process.reads & ~what))]
+        keep = ~(1 << 2 * number)
+        return [(None, process._replace(tickets=process.tickets & keep, reads=process.reads & keep))]
 
     def _drop_request(self, process, others, tool, me):
         """The request is gone; with the last one, the descriptor closes."""

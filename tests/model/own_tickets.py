@@ -47,6 +47,11 @@ def REMEMBERS(shared, number):
     return [(None, shared._replace(newest=newest))]
 
 
+@own(TICKETS, "QueueEntry.take", "tickets.numbers.get(number)", "is it its own still?")
+def STILL_OWN(shared, me, number):
+    return [((number, me) in shared.numbers, shared)]
+
+
 @own(TICKETS, "QueueEntry._is_late", "newest = self.tickets.newest()", "the newest, again")
 def NEWEST_AGAIN(shared, number):
     """The result is whether there is a newer one."""

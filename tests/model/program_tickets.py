@@ -38,6 +38,10 @@ class Tickets:
                 del entered
                 yield own.REMEMBERS, (number,)
                 kept = yield calls.LOCKS_NUMBER, (number, strict)
+                if kept and self.has("unlock what was given back before it was locked"):
+                    kept = yield own.STILL_OWN, (me, number)
+                    if not kept:
+                        yield calls.UNLOCKS_TOO, (number,)
                 if kept and self.has("a second look after taking a number"):
                     late = yield from self._is_late(number)
                     kept = not late

@@ -43,6 +43,8 @@ class Protocol(SlotRequests):
         else:
             yield from self.withdraw(me, mode)
         yield own_call.HAS_LEFT, (me,)
+        if not publishes:
+            yield calls.DROPS_REQUEST, (me,)
 
     def in_line(self, me, mode):
         """A thread that has its ticket."""
@@ -78,7 +80,8 @@ class Protocol(SlotRequests):
         if withdrawn:
             yield CANCELLED, (me,)
         yield own.LEAVES, (me,)
-        yield calls.DROPS_REQUEST, (me,)
+        if withdrawn:  # otherwise the helper drops it
+            yield calls.DROPS_REQUEST, (me,)
 
     def _acquire(self, me, mode, tries, waits, helped):
         first = yield own.IS_NEXT, (me,)

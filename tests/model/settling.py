@@ -96,7 +96,7 @@ class Settling:
         shared = process.shared
         if process.tickets and shared.taken:
             known = 0
-            for number in (*(number for number, _ in shared.numbers), *shared.dropped):
+            for number in (*(number for number, _ in shared.numbers), *shared.dropped, *shared.taken):
                 known |= 0 if number is None else 3 << 2 * number
             if process.tickets & ~known:
                 return "a ticket stays locked"
