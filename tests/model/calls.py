@@ -20,11 +20,8 @@ LOOKS_BEYOND = call(
 LOCKS_NUMBER = call(
     "lock_number", TICKETS, "QueueEntry.take", "syscalls.span_try(fd", "tries to lock a number"
 )
-UNLOCKS_TOO = call(
-    "unlock_number", TICKETS, "QueueEntry.take", "syscalls.span_unlock(", "unlocks what was given back"
-)
 LOOKS_AGAIN = call(
-    "look", TICKETS, "QueueEntry._is_late", "self._find(fd, number + 1", "looks for a higher one"
+    "look", TICKETS, "QueueEntry.take", "self._find(fd, number + 1", "looks for a higher one"
 )
 UNLOCKS_NUMBER = call(
     "unlock_number", TICKETS, "QueueEntry.give_back", "syscalls.span_unlock(", "unlocks a number"

@@ -7,7 +7,7 @@ order, and a newcomer may be faster.
 
 from functools import cache
 
-from process import EXCLUSIVE, NO_LOCK, File, put
+from process import EXCLUSIVE, NO_LOCK, kept_numbers, put
 
 #: kinds of lock to look for
 READ, WRITE = "read", "write"
@@ -21,11 +21,8 @@ class Kernel:
     In place of the process is what is wrong, or ``None`` if a number is too far round.
     """
 
-    def __init__(self, ring, start, numbers):
-        """Know of ``ring`` numbers, of which ``numbers`` from ``start`` on may be used."""
+    def __init__(self, ring):
         self._ring = ring
-        self._start = start
-        self._in_use = numbers
 
     def call(self, step, arguments, process, others, tool):
         return getattr(self, f"_{step.does}")(process, others, tool, *arguments)
@@ -50,11 +47,10 @@ class Kernel:
         if any(what & (other.tickets | other.reads) for other in others):
             return [(False, process)]
         taken = process.tickets | what
-        far = (number - self._start) % self._ring >= self._in_use
         in_use = taken
         for other in others:
             in_use |= other.tickets
-        if far or not _is_clear(in_use, self._ring):
+        if not _is_clear(in_use, self._ring):
             return [(True, None)]
         return [(True, process._replace(tickets=taken, reads=process.reads & ~what))]
 
@@ -68,14 +64,14 @@ class Kernel:
         ends = self._ends(process, me, looks)
         if any(what & other.tickets for other in others):
             return ends
-        if number in process.shared.kept:
+        if number in kept_numbers(process.shared):
             return [(True, "a ticket is turned into a read lock")]
         # A thread of the process may have locked it, too late: it will not keep it.
         tickets = process.tickets & ~what
         return [(True, process._replace(tickets=tickets, reads=process.reads | what)), *ends]
 
     def _unlock_read(self, process, others, tool, number):
-        if number in process.shared.kept:
+        if number in kept_numbers(process.shared):
             return [(None, "a ticket is unlocked by mistake")]
         keep = ~(1 << 2 * number)
         return [(None, process._replace(tickets=process.tickets & keep, reads=process.reads & keep))]
@@ -90,7 +86,7 @@ class Kernel:
             return [(None, process._replace(shared=shared._replace(users=users)))]
         if process.tickets or shared.numbers:
             return [(None, "a ticket is left")]
-        shared = shared._replace(users=users, newest=None)
+        shared = shared._replace(users=users, claimed=frozenset(), newest=None)
         return [(None, process._replace(shared=shared, tickets=0, reads=0))]
 
     # --- the lock file
@@ -162,10 +158,6 @@ def _fits(mode, me, process, kind, others):
     """Whether a lock goes with those that others have, by descriptor."""
     mine = [getattr(file, kind) for one, file in enumerate(process.files) if one != me]
     return all(not held or (held != EXCLUSIVE and mode != EXCLUSIVE) for held in (*mine, *others))
-
-
-def holds(file: File):
-    return bool(file.flock and file.record) or file.slot is not None
 
 
 @cache

@@ -62,7 +62,7 @@ class Machine:
     """
 
     def __init__(
-        self, protocol, setups, tool=False, ticket=None, numbers=5, stops=0, crashes=True, looks=None, records=False
+        self, protocol, setups, tool=False, ticket=None, numbers=6, stops=0, crashes=True, looks=None, records=False
     ):
         """Make the initial state.
 
@@ -75,7 +75,7 @@ class Machine:
         :param records: whether to take the steps on the record lock one by one without a tool, too
         :param looks: whether a look after some time is progress; if not, nobody may hang on it
         """
-        self._kernel = Kernel(protocol.ring, ticket or 0, numbers)
+        self._kernel = Kernel(protocol.ring)
         self._threads = Threads()
         self._settling = Settling(self._threads, tool or records)
         self._crashes = crashes
@@ -90,7 +90,7 @@ class Machine:
         self._dead = self._number(DEAD)
         parts = []
         for setup in setups:
-            process = setup.process(protocol, self._threads)
+            process = setup.process(protocol, self._threads, ticket or 0, numbers)
             parts.append((self._number(process), ((0,) * self._count,) * len(setup.modes)))
         if ticket is not None:
             thread = self._threads.start(protocol.leaving, ticket)
@@ -270,7 +270,7 @@ class Machine:
                 return self._kernel.call(step, arguments, process, others, tool)
             return [(None, process)]
         return [
-            (result, process._replace(shared=shared))
+            (result, shared and process._replace(shared=shared))
             for result, shared in step.does(process.shared, *arguments)
         ]
 

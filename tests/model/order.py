@@ -5,6 +5,7 @@ acquisitions kept their ticket by then, and are still to be served before.  Nobo
 waiter in strict order, and a waiter in strict order passes nobody.
 """
 
+from own_tickets import is_before, lowest
 from process import put
 
 
@@ -59,13 +60,11 @@ def without(parts, gone, number, rows=()):
 
 def passes(shared, me, others):
     """Whether, by the numbers of the tickets, somebody is passed who may not be."""
-    ring, half = shared.ring, shared.ring // 2
-    numbers = [number for number, _ in shared.numbers]
-    if not numbers:
+    if not shared.numbers:
         return False
-    mine = min(numbers, key=lambda number: (number - numbers[0] + half) % ring)
+    mine = lowest(shared)
     return any(
-        (strict or shared.strict[me]) and 0 < (mine - number) % ring < half
+        (strict or shared.strict[me]) and is_before(number, mine, shared.ring)
         for other in others
         for number, strict in other.kept
     )

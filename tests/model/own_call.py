@@ -92,7 +92,7 @@ def CALLS_BACK(shared, me, mine):
     call = shared.calls[me]
     if call.left:
         return [(True, shared)]
-    if call.began and not shared.callable:
+    if call.began and not shared.callable and mine:
         return [(False, shared)]
     return [] if shared.patient or not mine else [(False, shared)]
 

@@ -17,8 +17,7 @@ def is_before(number, other, ring):
 
 
 def lowest(shared):
-    numbers = [number for number, _ in shared.numbers]
-    return first(numbers, 1, shared.ring) if numbers else None
+    return first(shared.numbers, 1, shared.ring) if shared.numbers else None
 
 
 @own(TICKETS, "QueueEntry.__init__", "local_tickets.get(path)", "uses the tickets of its process")
@@ -31,80 +30,75 @@ def NEWEST(shared):
     return [(shared.newest, shared)]
 
 
-@own(TICKETS, "QueueEntry.take", "map(tickets.numbers.setdefault", "enters a number")
-def ENTERS_NUMBER(shared, me, number):
+@own(TICKETS, "LocalTickets.claim", "claimed.setdefault(number, mine)", "claims a number")
+def CLAIMS(shared, number):
     """The result is whether no other thread was faster."""
-    if any(entered == number for entered, _ in shared.numbers):
+    if number in shared.claimed:
         return [(False, shared)]
-    numbers = tuple(sorted((*shared.numbers, (number, me))))
-    taken = put(shared.taken, me, number)
-    return [(True, shared._replace(numbers=numbers, taken=taken))]
-
-
-@own(TICKETS, "QueueEntry.take", "tickets.recent.append(number)", "remembers it")
-def REMEMBERS(shared, number):
+    if (number - shared.start) % shared.ring >= shared.limit:
+        return [(True, None)]
     newest = number if shared.newest is None else first((shared.newest, number), -1, shared.ring)
-    return [(None, shared._replace(newest=newest))]
+    return [(True, shared._replace(claimed=shared.claimed | {number}, newest=newest))]
 
 
-@own(TICKETS, "QueueEntry.take", "tickets.numbers.get(number)", "is it its own still?")
-def STILL_OWN(shared, me, number):
-    return [((number, me) in shared.numbers, shared)]
+@own(TICKETS, "LocalTickets.claim", "return self.newest() == number", "is it beyond the others?")
+def IS_NEWEST(shared, number):
+    return [(shared.newest == number, shared)]
 
 
-@own(TICKETS, "QueueEntry._is_late", "newest = self.tickets.newest()", "the newest, again")
-def NEWEST_AGAIN(shared, number):
-    """The result is whether there is a newer one."""
-    newest = shared.newest
-    return [(newest is not None and is_before(number, newest, shared.ring), shared)]
+@own(TICKETS, "QueueEntry.take", "self._taken = [number]\n            locked", "will give it back")
+def NOTES(shared, me, number):
+    return [(None, shared._replace(taken=put(shared.taken, me, number)))]
 
 
-@own(TICKETS, "QueueEntry.give_back", "while self.is_taken and not", "has it one?", private=True)
+@own(TICKETS, "QueueEntry.take", "tickets.numbers[number] = None", "keeps the number")
+def KEEPS(shared, number):
+    return [(None, shared._replace(numbers=tuple(sorted((*shared.numbers, number)))))]
+
+
+@own(TICKETS, "QueueEntry.take", "tickets.newest() == number", "is it beyond the others still?")
+def STILL_NEWEST(shared, number):
+    return [(shared.newest == number, shared)]
+
+
+@own(TICKETS, "QueueEntry.give_back", "for number in self._taken:", "has it one?", private=True)
 def HAS_TAKEN(shared, me):
-    taken = shared.taken[me] if shared.dropped[me] is None else None
-    return [(taken, shared)]
+    return [(shared.taken[me], shared)]
 
 
-@own(TICKETS, "QueueEntry.give_back", "tickets.lowest() if lowest", "which one to give back")
-def CHOOSES(shared, me, is_lowest):
-    numbers = [number for number, _ in shared.numbers]
-    chosen = first(numbers, 1 if is_lowest else -1, shared.ring) if numbers else None
-    return [(chosen, shared)]
+@own(TICKETS, "QueueEntry.give_back", "tickets.numbers.pop(number", "takes the number out")
+def POPS(shared, number):
+    numbers = tuple(kept for kept in shared.numbers if kept != number)
+    return [(None, shared._replace(numbers=numbers))]
 
 
-@own(TICKETS, "QueueEntry.give_back", "tickets.numbers.get(own)", "its own, if that is left")
-def HAS_OWN(shared, me):
-    return [((shared.taken[me], me) in shared.numbers, shared)]
-
-
-@own(TICKETS, "QueueEntry.give_back", "map(tickets.numbers.pop", "takes the number out")
-def POPS(shared, me, number):
-    """The result is whether no other thread was faster."""
-    numbers = tuple(pair for pair in shared.numbers if pair[0] != number)
-    if numbers == shared.numbers:
-        return [(False, shared)]
-    dropped = put(shared.dropped, me, number)
-    kept = shared.kept - {number}
-    return [(True, shared._replace(numbers=numbers, dropped=dropped, kept=kept))]
-
-
-@own(TICKETS, "QueueEntry.give_back", "if self._dropped and", "which to unlock", private=True)
-def DROPPED(shared, me):
-    return [(shared.dropped[me], shared)]
-
-
-@own(TICKETS, "QueueEntry.give_back", "        self._dropped = []", "is out of line", private=True)
+@own(TICKETS, "QueueEntry.give_back", "self._taken = []", "is out of line", private=True)
 def IS_OUT(shared, me):
-    dropped = put(shared.dropped, me, None)
-    return [(None, shared._replace(taken=put(shared.taken, me, None), dropped=dropped))]
+    return [(None, shared._replace(taken=put(shared.taken, me, None)))]
 
 
-@own(TICKETS, "QueueEntry.ahead", "self.tickets.lowest()", "the number to wait with")
+@own(
+    "backends/file/request.py",
+    "FileRequest._wait_for_turn",
+    "if entry.is_taken",
+    "is it in line still?",
+    private=True,
+)
+def IS_IN_LINE(shared, me):
+    return [(shared.taken[me] is not None, shared)]
+
+
+@own(
+    "backends/file/request.py",
+    "FileRequest._may_try",
+    "entry.tickets.lowest()",
+    "the lowest of its process",
+)
 def LOWEST(shared):
     return [(lowest(shared), shared)]
 
 
-@own("backends/file/request.py", "FileRequest.wait", "entry.tickets.lowest()", "notes the lowest")
+@own("backends/file/request.py", "FileRequest.wait", "entry.tickets.lowest()", "the number to wait with")
 def NOTES_LOWEST(shared):
     return [(lowest(shared), shared)]
 
@@ -113,10 +107,10 @@ def NOTES_LOWEST(shared):
     "backends/file/request.py",
     "FileRequest._was_overtaken",
     "entry.tickets.lowest()",
-    "is it the lowest still?",
+    "the lowest by now",
 )
-def STILL_LOWEST(shared, number):
-    return [(lowest(shared) == number, shared)]
+def NOW_LOWEST(shared):
+    return [(lowest(shared), shared)]
 
 
 # --- barging

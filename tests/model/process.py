@@ -37,7 +37,10 @@ class Call(NamedTuple):
 class Shared(NamedTuple):
     """What the threads of a process share.  Acquisitions are numbered, from 0 on."""
 
-    ring: int = 8
+    #: how many numbers there are; how many may be used, and from which one on
+    ring: int = 16
+    start: int = 0
+    limit: int = 6
     #: by acquisition: whether it is in strict order; how many may hold together with it
     strict: tuple = ()
     together: tuple = ()
@@ -46,14 +49,13 @@ class Shared(NamedTuple):
     holding: frozenset = frozenset()
     #: how many have entered the queue
     came: int = 0
-    #: LocalTickets: who uses it; ``numbers``, each with the acquisition that entered it; the
-    #: highest of ``recent``
+    #: LocalTickets: who uses it; ``claimed``, and the highest of these; ``numbers``
     users: frozenset = frozenset()
-    numbers: tuple = ()
+    claimed: frozenset = frozenset()
     newest: int | None = None
-    #: by acquisition, of its QueueEntry: the number in ``_taken``, the one in ``_dropped``
+    numbers: tuple = ()
+    #: by acquisition, of its QueueEntry: the number in ``_taken``
     taken: tuple = ()
-    dropped: tuple = ()
     #: whether the process may barge for a moment; whether the model lets it come back to do so
     quantum: bool = False
     barges: bool = False
@@ -61,9 +63,8 @@ class Shared(NamedTuple):
     calls: tuple = ()
     callable: bool = True
     patient: bool = True
-    #: acquisitions that keep their ticket, and numbers that are kept
+    #: acquisitions that keep their ticket
     in_line: frozenset = frozenset()
-    kept: frozenset = frozenset()
 
 
 class Process(NamedTuple):
@@ -100,9 +101,13 @@ class Locks(NamedTuple):
     kept: frozenset
 
 
+def kept_numbers(shared):
+    return [shared.taken[one] for one in shared.in_line if shared.taken[one] is not None]
+
+
 def locks_of(process):
     kept = frozenset(
-        (number, bool(process.tickets >> 2 * number & 2)) for number in process.shared.kept
+        (number, bool(process.tickets >> 2 * number & 2)) for number in kept_numbers(process.shared)
     )
     slots = 0
     for file in process.files:

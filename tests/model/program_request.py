@@ -48,7 +48,8 @@ class Requests(Tickets):
 
     def _may_try(self, me, mode, barging, enqueued):
         if enqueued:
-            ahead = yield from self._ticket_ahead(mode)
+            number = yield own.LOWEST, ()
+            ahead = yield from self._ticket_ahead(number, mode)
             return ahead[0] is None
         if (barging and mode != FAIR) or not self.has("a look at the queue before a try"):
             return True
@@ -87,15 +88,15 @@ class Requests(Tickets):
                     return False
                 del over
             number = yield own.NOTES_LOWEST, ()
-            came = yield from self._wait_for_turn(me, mode, helped)
+            came = yield from self._wait_for_turn(me, number, mode, helped)
             if came == _AT_FILE:
                 got = yield from self.sleep_on_file(me, mode, helped)
                 came = _GOT_IT if got else _AGAIN
                 del got
             if came == _GOT_IT:
                 overtaken = False
-                if mode != DEFAULT and self.has("a last look after a ticket was taken along"):
-                    overtaken = yield from self._was_overtaken(number)
+                if self.has("a last look after a ticket was taken along"):
+                    overtaken = yield from self._was_overtaken(number, mode)
                 if not overtaken:
                     del overtaken, came, number
                     yield from self._served(me)
@@ -104,8 +105,14 @@ class Requests(Tickets):
                 yield from self.let_go(me, mode)
             del came, number
 
-    def _wait_for_turn(self, me, mode, helped):
-        ahead, looks = yield from self._ticket_ahead(mode)
+    def _wait_for_turn(self, me, number, mode, helped):
+        if helped:
+            taken = yield own.IS_IN_LINE, (me,)
+            if not taken:
+                return _AT_FILE
+            del taken
+        ahead, looks = yield from self._ticket_ahead(number, mode)
+        del number
         if ahead is None:
             return _AT_FILE
         try:
@@ -119,6 +126,8 @@ class Requests(Tickets):
         if got == OVER:
             return _AGAIN
         assert got == LOOKS
+        if looks == "again":
+            return _AGAIN
         del got, looks, ahead
         if helped:
             over = yield own_call.IS_OVER, (me,)
@@ -128,10 +137,10 @@ class Requests(Tickets):
         got = yield from self.try_both(me, mode)
         return _GOT_IT if got else _AGAIN
 
-    def _ticket_ahead(self, mode):
+    def _ticket_ahead(self, number, mode):
         """Return the ticket to sleep for, and whether to look from time to time."""
         strict = mode != DEFAULT
-        ahead = yield from self.ahead(1 if strict else 3)
+        ahead = yield from self.ahead(number, 1 if strict else 3)
         looks = self.has("the look of the third in line")
         if not ahead:
             return None, False
@@ -140,15 +149,16 @@ class Requests(Tickets):
         if len(ahead) == 1 or not self.has("two at the lock file"):
             return None, False
         second, is_strict = ahead[1]
-        return second, looks and not (len(ahead) > 2 or is_strict)
+        if len(ahead) > 2:
+            looks = "again" if self.has("the look of those behind the third") else False
+        return second, False if is_strict else looks
 
-    def _was_overtaken(self, number):
-        still = yield own.STILL_LOWEST, (number,)
-        if still:
+    def _was_overtaken(self, number, mode):
+        now = yield own.NOW_LOWEST, ()
+        if now == number:
             return False
-        del still
-        ahead = yield from self.ahead(1)
-        return bool(ahead)
+        ahead = yield from self._ticket_ahead(now, mode)
+        return ahead[0] is not None
 
     def sleep_on_file(self, me, mode, helped):
         how = self.how(mode)
@@ -174,12 +184,12 @@ class Requests(Tickets):
     def _served(self, me):
         yield DECIDES, (me,)
         yield own.BEGINS_QUANTUM, ()
-        yield from self.give_back(me, True)
+        yield from self.give_back(me)
 
     def withdraw(self, me, mode):
         yield from self.let_go(me, mode)
         if self.has("a ticket is given back on giving up"):
-            yield from self.give_back(me, False)
+            yield from self.give_back(me)
 
     def let_go(self, me, mode):
         if self.has("the record lock before the flock"):

@@ -33,26 +33,33 @@ class Tickets:
         while True:
             number = yield from self._next_number(tried)
             del tried
-            entered = yield own.ENTERS_NUMBER, (me, number)
-            if entered:
-                del entered
-                yield own.REMEMBERS, (number,)
-                kept = yield calls.LOCKS_NUMBER, (number, strict)
-                if kept and self.has("unlock what was given back before it was locked"):
-                    kept = yield own.STILL_OWN, (me, number)
-                    if not kept:
-                        yield calls.UNLOCKS_TOO, (number,)
-                if kept and self.has("a second look after taking a number"):
-                    late = yield from self._is_late(number)
-                    kept = not late
-                    del late
+            claimed = yield own.CLAIMS, (number,)
+            if claimed and self.has("a claim that is beyond all others"):
+                claimed = yield own.IS_NEWEST, (number,)
+            if claimed:
+                del claimed
+                yield own.NOTES, (me, number)
+                kept = yield from self._lock(number, strict)
                 if kept:
-                    yield LINED_UP, (me, number)
+                    yield LINED_UP, (me,)
                     return
                 del kept
-                yield from self.give_back(me, False)
+                yield from self.give_back(me)
             tried = number
             del number
+
+    def _lock(self, number, strict):
+        """Return whether the number can be kept."""
+        kept = yield calls.LOCKS_NUMBER, (number, strict)
+        if kept and self.has("a look after a number is locked"):
+            found = yield from self._find(calls.LOOKS_AGAIN, number + 1, self._half - 1)
+            kept = found is None
+            del found
+        if kept:
+            yield own.KEEPS, (number,)
+            if self.has("a look at its own after a number is noted"):
+                kept = yield own.STILL_NEWEST, (number,)
+        return kept
 
     def _next_number(self, tried):
         newest = None
@@ -82,42 +89,15 @@ class Tickets:
             else:
                 return (newest + 1) % self.ring
 
-    def _is_late(self, number):
-        late = yield own.NEWEST_AGAIN, (number,)
-        if late:
-            return True
-        del late
-        found = yield from self._find(calls.LOOKS_AGAIN, number + 1, self._half - 1)
-        return found is not None
-
-    def give_back(self, me, lowest):
-        popped = False
-        while not popped:
-            number = yield own.HAS_TAKEN, (me,)
-            if number is None:
-                break
-            if not self.has("the lowest is given back by the one that is served"):
-                lowest = False
-            number = yield own.CHOOSES, (me, lowest)
-            if not lowest:
-                is_own = yield own.HAS_OWN, (me,)
-                if is_own:
-                    number = yield own.HAS_TAKEN, (me,)
-                del is_own
-            if number is None:
-                break
-            if not self.has("a number is taken out before it is unlocked"):
-                yield calls.UNLOCKS_NUMBER, (number,)
-            popped = yield own.POPS, (me, number)
-        del popped
-        number = yield own.DROPPED, (me,)
-        if number is not None and self.has("a number is taken out before it is unlocked"):
+    def give_back(self, me):
+        number = yield own.HAS_TAKEN, (me,)
+        if number is not None:
+            yield own.POPS, (number,)
             yield calls.UNLOCKS_NUMBER, (number,)
         yield own.IS_OUT, (me,)
 
-    def ahead(self, count):
-        """Return the nearest tickets ahead, the nearest first."""
-        number = yield own.LOWEST, ()
+    def ahead(self, number, count):
+        """Return the nearest tickets ahead of a number, the nearest first."""
         found = ()
         while number is not None and len(found) < count:
             nearest = yield from self._nearest(number)

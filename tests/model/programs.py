@@ -115,6 +115,8 @@ class Protocol(SlotRequests):
         if helped:
             withdraws = yield from self._cancel_call(me)
             if not withdraws:
+                if self.has("a ticket is given back on giving up"):
+                    yield from self.give_back(me)
                 return False
         yield from self.withdraw(me, mode)
         return True

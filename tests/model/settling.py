@@ -4,7 +4,7 @@ import calls
 import own_call
 import own_tickets as own
 from order import passes
-from process import DEAD, Process
+from process import DEAD, Process, Shared
 from program_slots import SLOTS
 from steps import CANCELLED, DECIDES, EVENTS, GONE, LINED_UP, SERVED
 from threads import ENDED
@@ -72,21 +72,18 @@ class Settling:
         me = arguments[0]
         shared = process.shared
         was_in_line = me in shared.in_line
-        if step is DECIDES and passes(shared, me, others):
+        abandoned = shared.calls[me] is not None and shared.calls[me].over
+        if step is DECIDES and not abandoned and passes(shared, me, others):
             return OVERTAKES
         if step is LINED_UP:
-            kept = shared.kept | {arguments[1]}
-            if all(number != arguments[1] for number, _ in shared.numbers):
-                kept = shared.kept  # another thread has it given back already
-            shared = shared._replace(in_line=shared.in_line | {me}, kept=kept)
+            shared = shared._replace(in_line=shared.in_line | {me})
         elif step in (SERVED, GONE):
             shared = shared._replace(in_line=shared.in_line - {me})
             if step is SERVED:
                 shared = shared._replace(holding=shared.holding | {me})
             events.append((step, me, step is SERVED and arguments[1], was_in_line))
         elif step is CANCELLED:
-            left = shared.taken[me] is not None or shared.dropped[me] is not None
-            if left or any(process.files[me][:2]) or process.files[me].slot is not None:
+            if shared.taken[me] is not None or any(process.files[me][:2]) or process.files[me].slot is not None:
                 return "something is left after a cancellation"
         return process._replace(shared=shared)
 
@@ -95,9 +92,7 @@ class Settling:
         """Whether a number is locked that nobody will unlock."""
         shared = process.shared
         if process.tickets and shared.taken:
-            known = 0
-            for number in (*(number for number, _ in shared.numbers), *shared.dropped, *shared.taken):
-                known |= 0 if number is None else 3 << 2 * number
+            known = sum(3 << 2 * number for number in shared.taken if number is not None)
             if process.tickets & ~known:
                 return "a ticket stays locked"
         return None
@@ -140,6 +135,8 @@ class Settling:
         if len(results) != 1:
             return None
         ((result, shared),) = results
+        if shared is None:
+            return None
         if thread in process.restless and step not in _CALM and shared != process.shared:
             return None
         return self.moved(process._replace(shared=shared), thread, result), thread
@@ -163,16 +160,16 @@ class Settling:
     def stopped(self, process):
         """Return a process that is stopped: its locks alone matter to others."""
         shared = process.shared
-        rest = type(shared)(
-            ring=shared.ring, strict=shared.strict, in_line=shared.in_line, kept=shared.kept
-        )
+        rest = Shared(strict=shared.strict, in_line=shared.in_line, taken=shared.taken)
         return Process(process.tickets, process.reads, process.files, shared=rest, stopped=True)
 
     def sleeps_on_file(self, process):
-        """Whether a thread of it sleeps for the flock with a ticket."""
-        return any(
-            self._threads.asks_of(stands)[0] is calls.WAITS_FLOCK for stands in process.threads
-        )
+        """Return how many threads of it sleep for the flock with a ticket."""
+        count = 0
+        for stands in process.threads:
+            step, arguments = self._threads.asks_of(stands)
+            count += step is calls.WAITS_FLOCK and process.shared.taken[arguments[0]] is not None
+        return count
 
     def waits_strictly(self, process):
         shared = process.shared

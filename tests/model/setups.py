@@ -24,16 +24,17 @@ class Setup:
         self._ticket = number
         self._shared = shared
 
-    def process(self, protocol, threads):
+    def process(self, protocol, threads, start, limit):
         count = len(self.modes)
         helped = {arguments[0] for name, *arguments in self._programs if name == "helper"}
         none = (None,) * count
         shared = Shared(
             ring=protocol.ring,
+            start=start,
+            limit=limit,
             strict=tuple(mode != DEFAULT for mode in self.modes),
             together=tuple(_TOGETHER[mode] for mode in self.modes),
             taken=none,
-            dropped=none,
             calls=tuple(Call() if one in helped else None for one in range(count)),
         )._replace(**self._shared)
         tickets = 0
@@ -44,11 +45,11 @@ class Setup:
                 queue=(0,),
                 came=1,
                 users=frozenset((0,)),
-                numbers=((number, 0),),
+                claimed=frozenset((number,)),
+                numbers=(number,),
                 newest=number,
                 taken=(number,),
                 in_line=frozenset((0,)),
-                kept=frozenset((number,)),
             )
         started = tuple(
             threads.start(getattr(protocol, name), *arguments) for name, *arguments in self._programs
