@@ -87,7 +87,7 @@ class FileRequest(LockFile):
         entry = self._entry
         try:
             if entry is not None and entry.is_taken:
-                return self._ticket_ahead(entry)[0] is None
+                return self._ticket_ahead(entry, entry.tickets.lowest())[0] is None
             if barging and not self._fair:
                 return True
             return not self._range.is_waited_for(for_sure=self._fair)
@@ -165,11 +165,11 @@ class FileRequest(LockFile):
         try:
             while not sleeper.is_over():
                 number = entry.tickets.lowest()
-                if not self._wait_for_turn(entry, sleeper):
+                if not self._wait_for_turn(entry, number, sleeper):
                     continue
                 if not self.fd_box and not self._sleep_on_file(sleeper):
                     continue
-                if self._strict and self._was_overtaken(entry, number):
+                if self._was_overtaken(entry, number):
                     self._let_go()
                     continue
                 self._served(entry)
@@ -179,13 +179,15 @@ class FileRequest(LockFile):
             raise unusable(error, self.path) from error
         return False
 
-    def _wait_for_turn(self, entry: QueueEntry, sleeper: Sleeper) -> bool:
+    def _wait_for_turn(self, entry: QueueEntry, number: int | None, sleeper: Sleeper) -> bool:
         """Sleep until it is time to sleep on the lock file; ``False`` to look again.
 
         If the file is open then, it is locked.
         """
         try:
-            ahead, at_most = self._ticket_ahead(entry) if entry.is_taken else (None, None)
+            ahead, at_most = None, None
+            if entry.is_taken:
+                ahead, at_most = self._ticket_ahead(entry, number)
             if ahead is None:
                 return True
             fd = entry.tickets.open(self._range.queue)
@@ -200,9 +202,11 @@ class FileRequest(LockFile):
             raise unusable(error, self._range.queue) from error
         return at_most is not None and not sleeper.is_over() and self._try_step_by_step()
 
-    def _ticket_ahead(self, entry: QueueEntry) -> tuple[int | None, float | None]:
+    def _ticket_ahead(
+        self, entry: QueueEntry, number: int | None
+    ) -> tuple[int | None, float | None]:
         """Return the ticket to sleep for, ``None`` to sleep on the lock file; and how long."""
-        ahead = entry.ahead(1 if self._strict else 3)
+        ahead = entry.ahead(number, 1 if self._strict else 3)
         if not ahead:
             return None, None
         (first, is_strict), *others = ahead
@@ -218,12 +222,13 @@ class FileRequest(LockFile):
 
         A waiter of this process that gave up may have taken it along.
         """
-        return entry.tickets.lowest() != number and bool(entry.ahead(1))
+        now = entry.tickets.lowest()
+        return now != number and self._ticket_ahead(entry, now)[0] is not None
 
     def _served(self, entry: QueueEntry) -> None:
         """What a contender does that has waited, as soon as it has the lock."""
         self._range.begin_quantum()
-        entry.give_back(lowest=True)
+        entry.give_back()
 
     # --- letting go
 
@@ -233,6 +238,9 @@ class FileRequest(LockFile):
             self._sleeper.over = True  # by a signal handler, in the very thread that sleeps
         call = self._call
         if call is not None and not call.cancel():
+            # The helper lets go of the lock.  The place in line goes at once.
+            if self._entry is not None:
+                self._entry.give_back()
             return
         self.withdraw()
 

@@ -31,37 +31,37 @@ from lockutils.local.registry import Registry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections import deque
     from collections.abc import Generator, Iterable
-else:
-    from _collections import deque  # the same; collections takes a fifth of the import of it all
 
 #: how many numbers there are, and bytes for each
 TICKETS, BYTES = 2**22, 2
 _HALF = TICKETS // 2
 #: how often others may be faster, each time anew, before it is taken for malice
 _TRIES = 1000
+#: how many numbers of its own a process remembers; more than those that a thread can be late
+_REMEMBERED = 64
 
 
 class LocalTickets:
     """The tickets of this process for one lock file.
 
-    They belong to the process and not to its waiters: the waiter that is first in the process
-    uses the lowest, whoever took it.  So two threads that enter the in-process queue in one
-    order, and take their tickets in the other, need not exchange them.
+    The waiter that is first in the process waits with the lowest of them, whoever took it, and
+    gives back its own.  So two threads that enter the in-process queue in one order, and take
+    their tickets in the other, need not exchange them.
 
     All are locked by one descriptor, so that two thousand greenthreads can wait.  It closes
     with its last user.  No guard keeps threads apart, since a signal handler or finaliser may
     come in at any place, and wait: what must be one step is one call into C, on one object.
     """
 
-    __slots__ = ("__weakref__", "_file", "numbers", "recent")
+    __slots__ = ("__weakref__", "_claimed", "_file", "numbers")
 
     def __init__(self) -> None:
-        #: number -> the entry's note of it, of those that are locked or about to be
-        self.numbers: dict[int, list[int]] = {}
-        #: numbers taken last.  None is taken again while an unlocking of it may be under way.
-        self.recent: deque[int] = deque(maxlen=64)
+        #: those that are locked: no thread waits with a number that is not
+        self.numbers: dict[int, None] = {}
+        #: The numbers claimed last.  Each is claimed once and never again.  So a number can be
+        #: unlocked twice, or late, without harm.
+        self._claimed: dict[int, object] = {}
         #: at most one, once it is open: of threads that open it at the same time the first counts
         self._file: dict[None, _QueueFile] = {}
 
@@ -79,15 +79,22 @@ class LocalTickets:
         file = self._file.get(None)
         return [] if file is None else file.fd_box
 
-    def lowest(self) -> int | None:
-        return self._first(self.numbers.copy(), 1)
-
-    def highest(self) -> int | None:
-        return self._first(self.numbers.copy(), -1)
+    def claim(self, number: int) -> bool:
+        """Claim a number for the calling entry; ``False`` if it is not beyond all others."""
+        claimed, mine = self._claimed, object()
+        if claimed.setdefault(number, mine) is not mine:
+            return False  # another thread was faster
+        if len(claimed) > _REMEMBERED:
+            for old in [*claimed.copy()][:-_REMEMBERED]:
+                claimed.pop(old, None)
+        return self.newest() == number
 
     def newest(self) -> int | None:
-        """The highest number taken of late; ``None`` if there is no need to be beyond it."""
-        return self._first(dict.fromkeys(self.recent.copy()), -1)
+        """The highest number claimed."""
+        return self._first(self._claimed.copy(), -1)
+
+    def lowest(self) -> int | None:
+        return self._first(self.numbers.copy(), 1)
 
     def _first(self, numbers: Iterable[int], sign: int) -> int | None:
         for some in numbers:  # any, to say where the circle begins
@@ -143,7 +150,7 @@ class QueueEntry:
     :param strict: whether nobody may pass it
     """
 
-    __slots__ = ("_dropped", "_first_byte", "_note", "_queue", "_strict", "_taken", "tickets")
+    __slots__ = ("_first_byte", "_queue", "_strict", "_taken", "tickets")
 
     def __init__(self, path: bytes, queue: bytes, first_byte: int, *, strict: bool) -> None:
         #: those of this process, for the same lock file
@@ -151,16 +158,13 @@ class QueueEntry:
         self._queue = queue
         self._first_byte = first_byte
         self._strict = strict
-        #: the note of the number to take, and what then stands for the number
-        self._note: list[int] | None = None
-        self._taken: list[list[int]] = []
-        #: the note of the number that is being given back
-        self._dropped: list[list[int]] = []
+        #: the number that is locked, or about to be
+        self._taken: list[int] = []
 
     @property
     def is_taken(self) -> bool:
-        """Whether this entry has added a number to those of its process."""
-        return bool(self._taken) and self._taken[0] is self._note
+        """Whether this entry is in line."""
+        return bool(self._taken)
 
     def take(self) -> None:
         """Take a number behind all others.
@@ -174,16 +178,17 @@ class QueueEntry:
         number: int | None = None
         for _ in range(_TRIES):
             number = self._next_number(fd, number)
-            note = self._note = [number]
-            # one step: whether the number is ours alone
-            self._taken.extend(map(tickets.numbers.setdefault, (number,), (note,)))
-            if not self.is_taken:
-                self._taken = []
-                continue  # another thread was faster
-            tickets.recent.append(number)
+            if not tickets.claim(number):
+                continue
+            self._taken = [number]
             locked = syscalls.span_try(fd, self._bytes(syscalls.WRITE, number))
-            if locked and not self._is_late(fd, number):
-                return
+            if locked and self._find(fd, number + 1, _HALF - 1) is None:
+                tickets.numbers[number] = None
+                # By now a thread of this process that claims another one will see ours; one that
+                # claimed it before may sleep for a ticket between the two.
+                if tickets.newest() == number and self._taken:
+                    return
+            self._taken = [number]  # if a signal handler has cancelled meanwhile
             self.give_back()
         raise OSError(errno.EAGAIN, "Somebody locks numbers of the queue file in bad faith")
 
@@ -209,51 +214,28 @@ class QueueEntry:
                 return (newest + 1) % TICKETS
         raise OSError(errno.EAGAIN, "Queue file has no ticket left")
 
-    def _is_late(self, fd: int, number: int) -> bool:
-        """Whether a higher number has been taken meanwhile."""
-        newest = self.tickets.newest()
-        if newest is not None and _is_before(number, newest):
-            return True
-        return self._find(fd, number + 1, _HALF - 1) is not None
-
-    def give_back(self, *, lowest: bool = False) -> None:
-        """Leave the line.  Callable any number of times.
-
-        :param lowest: by the waiter that is served: it was first in the process, and used the
-            lowest number.  Any other gives back its own, or a later one if that was used
-        """
+    def give_back(self) -> None:
+        """Leave the line.  Callable any number of times, by any threads."""
         tickets = self.tickets
-        # The numbers of a process are as many as those who have taken one.  Each is taken out in
-        # one step by one of them; so none is unlocked twice, and none is left.
-        while self.is_taken and not self._dropped:
-            own = self._taken[0][0]
-            number = tickets.lowest() if lowest else tickets.highest()
-            if not lowest and tickets.numbers.get(own) is self._taken[0]:
-                number = own
-            if number is None:
-                break  # in a forked child, or it was begun by an interrupted call
-            try:
-                self._dropped.extend(map(tickets.numbers.pop, (number,)))
-            except KeyError:
-                continue  # another thread was faster
-        if self._dropped and tickets.fd_box:
-            syscalls.span_unlock(
-                tickets.fd_box[0], self._bytes(syscalls.UNLOCK, self._dropped[0][0], BYTES)
-            )
+        for number in self._taken:
+            tickets.numbers.pop(number, None)
+            if tickets.fd_box:
+                syscalls.span_unlock(
+                    tickets.fd_box[0], self._bytes(syscalls.UNLOCK, number, BYTES)
+                )
         self._taken = []
-        self._dropped = []
 
     # --- whose turn it is
 
-    def ahead(self, count: int) -> list[tuple[int, bool]]:
-        """Return the nearest tickets of other processes before those of this one.
+    def ahead(self, number: int | None, count: int) -> list[tuple[int, bool]]:
+        """Return the nearest tickets of other processes before one of this process.
 
+        :param number: of that one
         :param count: how many to look for
         :return: number, and whether nobody may pass it; the nearest first
         :raises OSError: if the queue file cannot be used
         """
         fd = self.tickets.open(self._queue)
-        number = self.tickets.lowest()
         found: list[tuple[int, bool]] = []
         while number is not None and len(found) < count:
             nearest = self._nearest(fd, number)
@@ -284,13 +266,13 @@ class QueueEntry:
 
     def lock_of(self, number: int) -> bytes:
         """What to wait for until the ticket ``number`` is gone."""
-        return self._bytes(syscalls.READ, number)
+        return self._bytes(syscalls.READ, number, BYTES)
 
     def unlock(self, number: int) -> None:
         """Give back what was waited for."""
         fd_box = self.tickets.fd_box
         if fd_box:
-            syscalls.span_unlock(fd_box[0], self._bytes(syscalls.UNLOCK, number))
+            syscalls.span_unlock(fd_box[0], self._bytes(syscalls.UNLOCK, number, BYTES))
 
     def _find(
         self, fd: int, first: int, count: int, kind: int = syscalls.WRITE
