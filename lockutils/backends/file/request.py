@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     from lockutils.backends.file.directory import Directory
     from lockutils.parking.deadline import Deadline
 
-#: how often the third in line looks whether the file is free, although two are before it: both
-#: may be stopped
+#: Seconds after which the third in line looks whether the file is free, although two are before
+#: it: both may be stopped.  Whoever is behind it may sleep for one of these two, and looks after
+#: this times the square of the distance whether it is third by now: all of them together make
+#: fewer looks than two in this time.
 _LOOK = 1.0
 
 
@@ -190,6 +192,7 @@ class FileRequest(LockFile):
                 ahead, at_most = self._ticket_ahead(entry, number)
             if ahead is None:
                 return True
+            looks = at_most == _LOOK
             fd = entry.tickets.open(self._range.queue)
             try:
                 if sleeper.lock_span(fd, entry.lock_of(ahead), at_most):
@@ -200,7 +203,7 @@ class FileRequest(LockFile):
             if not self._fair:
                 return True
             raise unusable(error, self._range.queue) from error
-        return at_most is not None and not sleeper.is_over() and self._try_step_by_step()
+        return looks and not sleeper.is_over() and self._try_step_by_step()
 
     def _ticket_ahead(
         self, entry: QueueEntry, number: int | None
@@ -215,7 +218,9 @@ class FileRequest(LockFile):
         if not others:
             return None, None
         (second, is_strict), *more = others
-        return second, None if more or is_strict else _LOOK
+        if is_strict:
+            return second, None
+        return second, _LOOK * entry.distance(number) ** 2 if more else _LOOK
 
     def _was_overtaken(self, entry: QueueEntry, number: int | None) -> bool:
         """Whether the number that it waited with is another's by now, and it is not its turn.

@@ -245,6 +245,15 @@ class QueueEntry:
             number = nearest[0]
         return found
 
+    def distance(self, number: int | None) -> int:
+        """Return how far before a number of this process there is a ticket, at least."""
+        if number is None:
+            return 1
+        found = self._find(
+            self.tickets.open(self._queue), number - _HALF, _HALF, syscalls.READ
+        )
+        return 1 if found is None else (number - found[0]) % TICKETS
+
     def _nearest(self, fd: int, number: int) -> tuple[int, bool] | None:
         found = self._find(fd, number - _HALF, _HALF, syscalls.READ)
         if found is None:
