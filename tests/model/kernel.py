@@ -60,7 +60,7 @@ class Kernel:
 
     def _wait_ticket(self, process, others, tool, me, number, looks):
         """F_OFD_SETLKW for a read lock, on the descriptor of the process."""
-        what = 1 << 2 * number
+        what = 3 << 2 * number
         ends = self._ends(process, me, looks)
         if any(what & other.tickets for other in others):
             return ends
@@ -73,7 +73,7 @@ class Kernel:
     def _unlock_read(self, process, others, tool, number):
         if number in kept_numbers(process.shared):
             return [(None, "a ticket is unlocked by mistake")]
-        keep = ~(1 << 2 * number)
+        keep = ~(3 << 2 * number)
         return [(None, process._replace(tickets=process.tickets & keep, reads=process.reads & keep))]
 
     def _drop_request(self, process, others, tool, me):

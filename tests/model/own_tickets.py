@@ -38,7 +38,8 @@ def CLAIMS(shared, number):
     if (number - shared.start) % shared.ring >= shared.limit:
         return [(True, None)]
     newest = number if shared.newest is None else first((shared.newest, number), -1, shared.ring)
-    return [(True, shared._replace(claimed=shared.claimed | {number}, newest=newest))]
+    claimed = shared.claimed | {number} if shared.several else frozenset((newest,))
+    return [(True, shared._replace(claimed=claimed, newest=newest))]
 
 
 @own(TICKETS, "LocalTickets.claim", "return self.newest() == number", "is it beyond the others?")

@@ -49,9 +49,11 @@ class Shared(NamedTuple):
     holding: frozenset = frozenset()
     #: how many have entered the queue
     came: int = 0
-    #: LocalTickets: who uses it; ``claimed``, and the highest of these; ``numbers``
+    #: LocalTickets: who uses it; ``claimed``, and the highest of these; ``numbers``.  If one
+    #: thread takes all tickets, the highest will do
     users: frozenset = frozenset()
     claimed: frozenset = frozenset()
+    several: bool = False
     newest: int | None = None
     numbers: tuple = ()
     #: by acquisition, of its QueueEntry: the number in ``_taken``
@@ -102,7 +104,7 @@ class Locks(NamedTuple):
 
 
 def kept_numbers(shared):
-    return [shared.taken[one] for one in shared.in_line if shared.taken[one] is not None]
+    return [shared.taken[one] for one in shared.in_line if shared.taken[one] in shared.numbers]
 
 
 def locks_of(process):

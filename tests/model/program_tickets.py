@@ -19,7 +19,7 @@ class Tickets:
     :param without: cures that are left out, to see that each is one
     """
 
-    def __init__(self, ring=8, without=()):
+    def __init__(self, ring=16, without=()):
         self.ring = ring
         self._half = ring // 2
         self._without = frozenset(without)

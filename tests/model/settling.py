@@ -160,7 +160,7 @@ class Settling:
     def stopped(self, process):
         """Return a process that is stopped: its locks alone matter to others."""
         shared = process.shared
-        rest = Shared(strict=shared.strict, in_line=shared.in_line, taken=shared.taken)
+        rest = Shared(strict=shared.strict, in_line=shared.in_line, taken=shared.taken, numbers=shared.numbers)
         return Process(process.tickets, process.reads, process.files, shared=rest, stopped=True)
 
     def sleeps_on_file(self, process):

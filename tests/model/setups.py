@@ -84,7 +84,7 @@ def in_line(number, mode, gives_up=False):
 def threads(*modes, gives_up=()):
     """A process with a thread for each mode, which finds the lock held when it comes."""
     programs = [("native", one, one, mode, False) for one, mode in enumerate(modes)]
-    return Setup(modes, programs, gives_up)
+    return Setup(modes, programs, gives_up, several=True)
 
 
 def helped(mode, times=1, tries=False, callable=True, patient=True):  # noqa: A002
