@@ -3,6 +3,8 @@
 Run as a program, it searches the large ones, too, and prints how many states there are:
 
     python tests/model/configurations.py [NAME ...]
+
+Without a name it searches all, and writes ``STATES.rst``.
 """
 
 import sys
@@ -10,6 +12,7 @@ import time
 
 from explore import explore
 from machine import Machine
+from mapping import STATES, states_row
 from program_request import DEFAULT, FAIR, READER, SLOT
 from programs import Protocol
 from setups import comes, helped, in_line, threads
@@ -39,7 +42,10 @@ SMALL = {
     "four for two slots": (_line(*[SLOT] * 4), {"crashes": False}),
     "all may give up": (_line(DEFAULT, FAIR, DEFAULT, gives_up=True), {}),
     "slots, all may give up": (_line(*[SLOT] * 3, gives_up=True), {"crashes": False}),
-    "one gives up": ([comes(DEFAULT, gives_up=True), comes(FAIR, gives_up=True)], {}),
+    "two of three may give up": (
+        [comes(DEFAULT, gives_up=True), comes(FAIR, gives_up=True), comes(FAIR)],
+        {"numbers": 4},
+    ),
     "one of four is stopped": (_line(*_FOUR), {"stops": 1, "crashes": False}),
     "two of three are stopped": (_line(*_FOUR[:3]), {"stops": 2}),
     "one is stopped, in strict order": (_line(DEFAULT, FAIR, DEFAULT), {"stops": 1}),
@@ -50,6 +56,12 @@ SMALL = {
     "a helper that is called back": ([helped(FAIR), comes(DEFAULT)], {}),
     "a helper that is slow": ([helped(FAIR, patient=False), comes(DEFAULT)], {}),
     "a helper that cannot be called back": ([helped(FAIR, callable=False), comes(DEFAULT)], {}),
+    "two threads": ([threads(FAIR, FAIR), comes(FAIR, **_HELD)], {"numbers": 3}),
+    "a default thread before a fair one": (
+        [threads(DEFAULT, FAIR), comes(DEFAULT, **_HELD)],
+        {"numbers": 3},
+    ),
+    "three threads": ([threads(FAIR, FAIR, FAIR)], {"numbers": 3}),
 }
 LARGE = {
     "three default ones that find it held": ([comes(DEFAULT, **_HELD)] * 3, {}),
@@ -63,16 +75,10 @@ LARGE = {
     "two of five are stopped": (_line(*_FOUR, DEFAULT), {"stops": 2, "crashes": False}),
     "one of three that come is stopped": ([comes(DEFAULT, **_HELD)] * 3, {"stops": 1}),
     "slots, one is stopped": ([comes(SLOT)] * 3, {"stops": 1}),
-    "two threads": ([threads(FAIR, FAIR), comes(FAIR, **_HELD)], {"numbers": 3}),
     "two threads, default and fair": (
         [threads(DEFAULT, FAIR, gives_up=(1,)), comes(FAIR, **_HELD)],
         {"numbers": 3},
     ),
-    "a default thread before a fair one": (
-        [threads(DEFAULT, FAIR), comes(DEFAULT, **_HELD)],
-        {"numbers": 3},
-    ),
-    "three threads": ([threads(FAIR, FAIR, FAIR)], {"numbers": 3}),
     "three threads, one may give up": (
         [threads(FAIR, FAIR, FAIR, gives_up=(2,))],
         {"numbers": 3},
@@ -88,13 +94,63 @@ LARGE = {
 }
 ALL = SMALL | LARGE
 
+_OVERTAKES, _STUCK = "overtakes somebody who came before", "nobody goes on"
+_LEFT, _LEFT_BEHIND = "something is left", "something is left after a cancellation"
+#: by what is left out of the protocol: where that is seen, and as what
+CURES = {
+    "a look at the queue before a try": ("three, fair", _OVERTAKES),
+    "a look after a number is locked": ("three that find it held", _OVERTAKES),
+    "a look at its own after a number is noted": (
+        "two threads",
+        "a ticket is turned into a read lock",
+    ),
+    "a look after each sleep": ("readers and writers in line", _OVERTAKES),
+    "a look that does not see who waits": ("two of three are stopped", "no end can be reached"),
+    "a last look after a ticket was taken along": ("two threads", _OVERTAKES),
+    "nobody passes the strict": ("readers and writers in line", _OVERTAKES),
+    "two at the lock file": ("two of three are stopped", "three sleep on the lock file"),
+    "the look of the third in line": ("two of three are stopped", _STUCK),
+    "the look of those behind the third": ("one of four is stopped", _STUCK),
+    "a watch before the try": ("slots", _STUCK),
+    "a ticket is given back on giving up": ("all may give up", _LEFT_BEHIND),
+    "a mark to publish by": ("a helper that is slow", _LEFT),
+    "a wait until the helper has left": ("a helper that is called back", _LEFT_BEHIND),
+    "a wait for a helper that has published": ("a helper that cannot be called back", _LEFT),
+    "a place that is given back before the helper has left": (
+        "a slow helper, twice",
+        _OVERTAKES,
+    ),
+}
+#: what is done for other reasons: without it, too, all that is looked at here is so
+OTHER_REASONS = {
+    "the record lock before the flock": "three, default",
+    "numbers behind those of late": "two threads, both may give up",
+    "a claim that is beyond all others": "two threads, both may give up",
+}
+
 
 def machine(name, without=(), **changed):
     setups, options = ALL[name]
     return Machine(Protocol(without=without), setups, **options | changed)
 
 
+_HEAD = """\
+What was searched
+=================
+
+Written by ``python tests/model/configurations.py``.  The tests search those that come first.
+
+.. list-table::
+   :header-rows: 1
+
+   * - Who comes
+     - States
+     - Steps
+"""
+
+
 def main(names):
+    rows = []
     for name in names or ALL:
         model = machine(name)
         start = time.process_time()
@@ -104,6 +160,9 @@ def main(names):
         if found.wrong is not None:
             print(model.told(found.trace))
             sys.exit(found.wrong)
+        rows.append(states_row(name, found))
+    if not names:
+        STATES.write_text(_HEAD + "".join(rows))
 
 
 if __name__ == "__main__":

@@ -56,7 +56,9 @@ class Kernel:
 
     def _unlock_number(self, process, others, tool, number):
         keep = ~(3 << 2 * number)
-        return [(None, process._replace(tickets=process.tickets & keep, reads=process.reads & keep))]
+        return [
+            (None, process._replace(tickets=process.tickets & keep, reads=process.reads & keep))
+        ]
 
     def _wait_ticket(self, process, others, tool, me, number, looks):
         """F_OFD_SETLKW for a read lock, on the descriptor of the process."""
@@ -74,7 +76,9 @@ class Kernel:
         if number in kept_numbers(process.shared):
             return [(None, "a ticket is unlocked by mistake")]
         keep = ~(3 << 2 * number)
-        return [(None, process._replace(tickets=process.tickets & keep, reads=process.reads & keep))]
+        return [
+            (None, process._replace(tickets=process.tickets & keep, reads=process.reads & keep))
+        ]
 
     def _drop_request(self, process, others, tool, me):
         """The request is gone; with the last one, the descriptor closes."""

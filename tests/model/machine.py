@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import order
 import own_tickets as own
+from checks import Checks
 from kernel import LOOKS, Kernel
-from process import DEAD, Process, Shared, locks_of
+from process import DEAD, Process, locks_of
 from program_request import SLOT
 from settling import OVERTAKES, Settling
 from steps import SERVED, Step
@@ -62,7 +63,16 @@ class Machine:
     """
 
     def __init__(
-        self, protocol, setups, tool=False, ticket=None, numbers=6, stops=0, crashes=True, looks=None, records=False
+        self,
+        protocol,
+        setups,
+        tool=False,
+        ticket=None,
+        numbers=6,
+        stops=0,
+        crashes=True,
+        looks=None,
+        records=False,
     ):
         """Make the initial state.
 
@@ -78,6 +88,7 @@ class Machine:
         self._kernel = Kernel(protocol.ring)
         self._threads = Threads()
         self._settling = Settling(self._threads, tool or records)
+        self._checks = Checks(self._threads)
         self._crashes = crashes
         self._looks = bool(stops) if looks is None else looks
         self._numbers = {}
@@ -143,41 +154,15 @@ class Machine:
             yield Taken(move.hangs_on, undoes, position, move, order_after), new
 
     def wrong(self, state):
-        if isinstance(state, str):
+        if state is None or isinstance(state, str):
             return state
-        exclusive = shared = slots = at_file = 0
-        for number, _ in state[0] if state else ():
-            process = self._processes[number]
-            at_file += self._settling.sleeps_on_file(process)
-            for stands in process.threads:
-                step, arguments = self._threads.asks_of(stands)
-                if step is SERVED:
-                    together = process.shared.together[arguments[0]]
-                    exclusive += together == 1
-                    slots += together == 2
-                    shared += together > 2
-        if exclusive > 1 or (exclusive and shared):
-            return "two hold at a time"
-        if slots > 2:
-            return "more hold than there are slots"
-        return "three sleep on the lock file" if at_file > 2 else None
+        return self._checks.wrong([self._processes[number] for number, _ in state[0]])
 
     def is_end(self, state):
-        return state is None or all(
-            number == self._dead or self._processes[number].stopped for number, _ in state[0]
-        ) or self._is_excused(state[0])
-
-    def _is_excused(self, parts):
-        """Whether others may have to wait for a stopped process, as the documentation says."""
-        stopped = [number for number, _ in parts if self._processes[number].stopped]
-        if not stopped:
-            return False
-        slots = sum(self._locks[number].slots.bit_count() for number in stopped)
-        if slots > 1 or any(self._locks[number].flock for number in stopped):
+        if state is None:
             return True
-        return any(self._locks[number].tickets for number in stopped) and any(
-            self._settling.waits_strictly(self._processes[number]) for number, _ in parts
-        )
+        left = [self._processes[number] for number, _ in state[0] if number != self._dead]
+        return all(process.stopped for process in left) or self._checks.is_excused(left)
 
     # --- states
 
@@ -212,8 +197,9 @@ class Machine:
         number, rows = parts[position]
         process = self._processes[number]
         new = list(parts)
-        new[position] = self._number(self._settling.stopped(process)), tuple(
-            (0,) * self._count for _ in rows
+        new[position] = (
+            self._number(self._settling.stopped(process)),
+            tuple((0,) * self._count for _ in rows),
         )
         return new
 
@@ -224,8 +210,9 @@ class Machine:
             process = self._processes[number]
             if position != gone and False in process.watches:
                 watches = tuple(None if seen is None else True for seen in process.watches)
-                number = self._number(process._replace(watches=watches))
-            new.append((number, rows))
+                new.append((self._number(process._replace(watches=watches)), rows))
+            else:
+                new.append((number, rows))
         return new
 
     def _moves_of(self, number, others, tool):

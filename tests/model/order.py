@@ -16,7 +16,7 @@ def in_line(shared, strict):
 
 def begun(parts, processes, position, me):
     """Return the parts when an acquisition begins."""
-    number, rows = parts[position]
+    number, _ = parts[position]
     strict = processes[number].shared.strict[me]
     row = tuple(
         0 if other == position else in_line(processes[other_number].shared, strict)
@@ -30,7 +30,7 @@ def ended(parts, processes, position, me, left_line):
 
     :param left_line: whether it had its place until now
     """
-    number, rows = parts[position]
+    number, _ = parts[position]
     parts = _with_row(parts, position, me, (0,) * len(parts))
     if not left_line:
         return parts
@@ -39,11 +39,14 @@ def ended(parts, processes, position, me, left_line):
     for other, (other_number, other_rows) in enumerate(parts):
         if any(row[position] for row in other_rows):
             strict = processes[other_number].shared.strict
-            new[other] = other_number, tuple(
-                put(row, position, max(0, row[position] - 1))
-                if was_strict or strict[one]
-                else row
-                for one, row in enumerate(other_rows)
+            new[other] = (
+                other_number,
+                tuple(
+                    put(row, position, max(0, row[position] - 1))
+                    if was_strict or strict[one]
+                    else row
+                    for one, row in enumerate(other_rows)
+                ),
             )
     return new
 

@@ -99,7 +99,12 @@ def LOWEST(shared):
     return [(lowest(shared), shared)]
 
 
-@own("backends/file/request.py", "FileRequest.wait", "entry.tickets.lowest()", "the number to wait with")
+@own(
+    "backends/file/request.py",
+    "FileRequest.wait",
+    "entry.tickets.lowest()",
+    "the number to wait with",
+)
 def NOTES_LOWEST(shared):
     return [(lowest(shared), shared)]
 

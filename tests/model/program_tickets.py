@@ -78,9 +78,7 @@ class Tickets:
         while True:
             beyond = None
             if leap < self._half:
-                beyond = yield from self._find(
-                    calls.LOOKS_BEYOND, newest + leap, self._half - leap
-                )
+                beyond = yield from self._find(calls.LOOKS_BEYOND, newest + leap, self._half - leap)
             if beyond is not None:
                 newest = beyond[0]
                 leap *= 2

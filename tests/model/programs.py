@@ -34,9 +34,9 @@ class Protocol(SlotRequests):
         del begun
         yield own_call.BEGINS_SLEEPS, (me,)
         held = yield from self.wait(me, mode, helped=True)
-        publishes = True
-        if self.has("a mark to publish by"):
-            publishes = yield own_call.MAY_PUBLISH, (me,)
+        publishes = yield own_call.MAY_PUBLISH, (me,)
+        if not self.has("a mark to publish by"):
+            publishes = True
         if publishes:
             if held:
                 yield own_call.PUBLISHES, (me,)
@@ -115,7 +115,7 @@ class Protocol(SlotRequests):
         if helped:
             withdraws = yield from self._cancel_call(me)
             if not withdraws:
-                if self.has("a ticket is given back on giving up"):
+                if self.has("a place that is given back before the helper has left"):
                     yield from self.give_back(me)
                 return False
         yield from self.withdraw(me, mode)
@@ -128,9 +128,9 @@ class Protocol(SlotRequests):
         del started
         unbegun = yield own_call.TAKES_UNBEGUN, (me,)
         if not unbegun:
-            mine = False
-            if self.has("a mark to publish by"):
-                mine = yield own_call.TAKES_UNPUBLISHED, (me,)
+            mine = yield own_call.TAKES_UNPUBLISHED, (me,)
+            if not self.has("a wait for a helper that has published"):
+                mine = True
             if self.has("a wait until the helper has left"):
                 left = yield own_call.CALLS_BACK, (me, mine)
                 if not left:

@@ -1,10 +1,9 @@
 """What a process does at once after a step, since nobody can tell when it does it."""
 
 import calls
-import own_call
 import own_tickets as own
 from order import passes
-from process import DEAD, Process, Shared
+from process import DEAD, NO_LOCK, Process, Shared
 from program_slots import SLOTS
 from steps import CANCELLED, DECIDES, EVENTS, GONE, LINED_UP, SERVED
 from threads import ENDED
@@ -82,9 +81,8 @@ class Settling:
             if step is SERVED:
                 shared = shared._replace(holding=shared.holding | {me})
             events.append((step, me, step is SERVED and arguments[1], was_in_line))
-        elif step is CANCELLED:
-            if shared.taken[me] is not None or any(process.files[me][:2]) or process.files[me].slot is not None:
-                return "something is left after a cancellation"
+        elif step is CANCELLED and (shared.taken[me] is not None or process.files[me] != NO_LOCK):
+            return "something is left after a cancellation"
         return process._replace(shared=shared)
 
     @staticmethod
@@ -146,7 +144,7 @@ class Settling:
         if not all(stands == ENDED or self._parked(process, stands) for stands in process.threads):
             return process
         shared = process.shared
-        locks = process.tickets or any(any(file[:2]) or file.slot is not None for file in process.files)
+        locks = process.tickets or any(file != NO_LOCK for file in process.files)
         if locks or shared.queue or shared.numbers or shared.users:
             return "something is left"
         return DEAD
@@ -155,22 +153,10 @@ class Settling:
         step, arguments = self._threads.asks_of(stands)
         return step.parks and not step.does(process.shared, *arguments)
 
-    # --- looks at a process as a whole
-
     def stopped(self, process):
         """Return a process that is stopped: its locks alone matter to others."""
         shared = process.shared
-        rest = Shared(strict=shared.strict, in_line=shared.in_line, taken=shared.taken, numbers=shared.numbers)
+        rest = Shared(
+            strict=shared.strict, in_line=shared.in_line, taken=shared.taken, numbers=shared.numbers
+        )
         return Process(process.tickets, process.reads, process.files, shared=rest, stopped=True)
-
-    def sleeps_on_file(self, process):
-        """Return how many threads of it sleep for the flock with a ticket."""
-        count = 0
-        for stands in process.threads:
-            step, arguments = self._threads.asks_of(stands)
-            count += step is calls.WAITS_FLOCK and process.shared.taken[arguments[0]] is not None
-        return count
-
-    def waits_strictly(self, process):
-        shared = process.shared
-        return any(shared.strict[one] for one in (*shared.in_line, *shared.queue))

@@ -52,7 +52,8 @@ class Setup:
                 in_line=frozenset((0,)),
             )
         started = tuple(
-            threads.start(getattr(protocol, name), *arguments) for name, *arguments in self._programs
+            threads.start(getattr(protocol, name), *arguments)
+            for name, *arguments in self._programs
         )
         return Process(
             tickets=tickets,
