@@ -117,7 +117,7 @@ def _end_all() -> None:
     global _is_ending
     _is_ending = True
     _end_idle()
-    ended = [end() for end in _enders.copy().values()]
+    ended = [end() for end in list(_enders.values())]
     if all(ended):  # else one sleeps that cannot be called back
         for helper in _running.copy():
             helper.end()

@@ -210,7 +210,7 @@ class Sleeper:
     def call_back(self, *, patience: float | None) -> bool:
         """Have the thread leave its call, and wait until it has ended its sleeps.
 
-        :param patience: how long, in seconds
+        :param patience: how long, in seconds; ``None`` if it is known to sleep no more
         :return: whether it has; ``False`` if it cannot be called back, or does not come to run
         """
         self.over = True
@@ -228,7 +228,7 @@ class Sleeper:
                 return False
             if thread and library is not None:
                 library.c.tgkill(os.getpid(), thread, self._number)
-            elif self._uncallable:
+            elif self._uncallable and end is not None:
                 return False
             if self._left.acquire(True, _AGAIN):
                 break

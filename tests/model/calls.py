@@ -1,74 +1,69 @@
-"""The steps that are system calls: of these alone other processes see anything."""
+"""The steps that are system calls: other processes see nothing else."""
 
 from steps import call
 
-TICKETS, FILE, LOCK_FILE = (
+TICKETS, FILE, LOCK_FILE, SLOTS, POSIX = (
     "backends/file/tickets.py",
     "backends/file/request.py",
     "backends/file/lock_file.py",
+    "backends/file/slots.py",
+    "backends/file/syscalls.py",
 )
-POSIX = "backends/file/syscalls.py"
 
 # --- tickets
 LOOKS_FOR_ANY = call(
-    "look", TICKETS, "Ticket._next_number", "self._find(0, TICKETS)", "looks whether anybody waits"
+    "look", TICKETS, "QueueEntry._next_number", "self._find(fd, 0, TICKETS)", "looks for a ticket"
 )
 LOOKS_BEYOND = call(
-    "look", TICKETS, "Ticket._next_number", "self._find(newest + leap", "looks for the newest"
+    "look", TICKETS, "QueueEntry._next_number", "self._find(fd, newest + leap", "looks for the last"
 )
-TRIES_NUMBER = call(
-    "set", TICKETS, "Ticket.take", "taken = syscalls.span_try(", "tries to lock a number"
+LOCKS_NUMBER = call(
+    "lock_number", TICKETS, "QueueEntry.take", "syscalls.span_try(fd", "tries to lock a number"
 )
 LOOKS_AGAIN = call(
-    "look", TICKETS, "Ticket.take", "self._find(number + 1", "looks for a higher one, again"
+    "look", TICKETS, "QueueEntry.take", "self._find(fd, number + 1", "looks for a higher one"
 )
-UNDOES_NUMBER = call(
-    "unset", TICKETS, "Ticket.take", "self.drop_number()", "unlocks what was not good", undoes=True
+UNLOCKS_NUMBER = call(
+    "unlock_number", TICKETS, "QueueEntry.give_back", "syscalls.span_unlock(", "unlocks a number"
 )
-UNLOCKS_TOO = call(
-    "unset",
-    TICKETS,
-    "Ticket.take",
-    "syscalls.UNLOCK, number",
-    "unlocks what was given back before",
-    undoes=True,
+LOOKS_AHEAD = call(
+    "look", TICKETS, "QueueEntry._nearest", "self._find(fd, number - _HALF", "looks ahead"
 )
-DROPS = call("unset", TICKETS, "Ticket.drop_number", "syscalls.span_unlock(", "unlocks its number")
-LOOKS_LOWER = call(
-    "look", TICKETS, "Ticket.is_first", "self._find(number - _HALF", "looks for a lower one"
+LOOKS_NEAR = call(
+    "look", TICKETS, "QueueEntry._nearest", "self._find(fd, number - reach", "looks for a nearer"
 )
-LOOKS_BEFORE = call(
-    "look", TICKETS, "Ticket._wait_until_first", "self._find(number - reach", "the one before"
+LOOKS_BETWEEN = call(
+    "look", TICKETS, "QueueEntry._nearest", "self._find(fd, found[0] + 1", "looks in between"
 )
-WAITS_FOR_IT = call(
-    "wait_read", TICKETS, "Ticket._wait_for", "syscalls.span_wait(", "sleeps until it is gone"
+WAITS_FOR_TICKET = call(
+    "wait_ticket", FILE, "FileRequest._wait_for_turn", "sleeper.lock_span(", "sleeps for a ticket"
 )
-LETS_IT_GO = call(
-    "unread", TICKETS, "Ticket._wait_for", "syscalls.span_unlock(", "unlocks what it waited for"
+LETS_TICKET_GO = call(
+    "unlock_read", FILE, "FileRequest._wait_for_turn", "entry.unlock(ahead)", "unlocks that"
 )
-CLOSES_LINE = call(
-    "close_line", TICKETS, "Ticket.give_back", "syscalls.close_number(", "closes for the tickets"
-)
-CLOSES_POST = call(
-    "close_post", "backends/file/post.py", "Post.close", "syscalls.close(", "closes its own"
+DROPS_REQUEST = call(
+    "drop_request", TICKETS, "_closing", "syscalls.close(descriptor.fd_box)", "drops its request"
 )
 
 # --- the lock file
-LOOKS_AT_QUEUE = call(
+LOOKS_FOR_WAITERS = call(
+    "look_any", FILE, "FileRequest.try_now", "place.may_barge()", "looks if anybody waits"
+)
+LOOKS_FOR_SURE = call(
     "look_any",
     FILE,
-    "FileClaim._is_next",
-    "self._place.is_surely_waited_for()",
-    "looks if anybody waits",
+    "FileRequest._may_try",
+    "self._range.is_waited_for(",
+    "looks if anybody waits, for sure",
 )
 TRIES_FLOCK = call(
-    "flock_try", POSIX, "lock_at_once", "flock(fd, way | LOCK_NB)", "tries the flock"
+    "flock_try", POSIX, "lock_at_once", "flock(fd, flock_op | LOCK_NB)", "tries the flock"
 )
 TRIES_RECORD = call(
     "record_try", POSIX, "lock_at_once", "_fcntl(fd, _SETLK, record)", "tries the record lock"
 )
 STEP_FLOCK = call(
-    "flock_try", LOCK_FILE, "LockFile._try_both", "syscalls.flock_try(", "tries the flock again"
+    "flock_try", LOCK_FILE, "LockFile._try_both", "syscalls.flock_try(", "tries the flock by itself"
 )
 STEP_RECORD = call(
     "record_try", LOCK_FILE, "LockFile._try_both", "syscalls.span_try(", "the record lock, too"
@@ -76,12 +71,14 @@ STEP_RECORD = call(
 STEP_UNDO = call(
     "flock_unlock", LOCK_FILE, "LockFile._try_both", "syscalls.flock_unlock(", "undoes the flock"
 )
-WAITS_FLOCK = call("flock_wait", POSIX, "wait_at_once", "flock(fd, way)", "sleeps for the flock")
+WAITS_FLOCK = call(
+    "flock_wait", POSIX, "wait_at_once", "sleeper.flock(fd, flock_op)", "sleeps for the flock"
+)
 THEN_RECORD = call(
     "record_try", POSIX, "wait_at_once", "_fcntl(fd, _SETLK, record)", "takes the record lock"
 )
 AGAIN_FLOCK = call(
-    "flock_wait", LOCK_FILE, "LockFile._wait_for_both", "syscalls.flock_wait(", "has the flock"
+    "flock_wait", LOCK_FILE, "LockFile._wait_for_both", "sleeper.flock(fd", "has the flock"
 )
 AGAIN_RECORD = call(
     "record_try",
@@ -90,43 +87,45 @@ AGAIN_RECORD = call(
     "not kinds.record or syscalls.span_try(",
     "tries the record lock again",
 )
-NOT_WANTED = call(
-    "flock_unlock",
-    LOCK_FILE,
-    "LockFile._wait_for_both",
-    "if self._unwanted and kinds.flock:",
-    "gave up already: unlocks the flock",
-)
 WAITS_RECORD = call(
     "record_wait",
     LOCK_FILE,
     "LockFile._wait_for_both",
-    "syscalls.span_wait(",
+    "sleeper.lock_span(",
     "sleeps for another tool",
-)
-STILL_FLOCK = call(
-    "flock_try",
-    LOCK_FILE,
-    "LockFile._wait_for_both",
-    "syscalls.flock_try(",
-    "has the flock still, or tries it",
-)
-LOST_FLOCK = call(
-    "record_unlock",
-    LOCK_FILE,
-    "LockFile._wait_for_both",
-    "syscalls.record_unlock(",
-    "somebody has the flock: unlocks",
-    undoes=True,
-)
-LETS_PASS = call(
-    "flock_unlock",
-    LOCK_FILE,
-    "LockFile._let_others_pass",
-    "syscalls.flock_unlock(",
-    "keeps the flock from nobody",
 )
 UNLOCKS_RECORD = call(
     "record_unlock", POSIX, "release", "_fcntl(fd, _SETLK, _UNLOCK)", "unlocks the record lock"
 )
 UNLOCKS_FLOCK = call("flock_unlock", POSIX, "release", "flock(fd, LOCK_UN)", "unlocks the flock")
+CLOSES = call("close", POSIX, "release", "_close(fd)", "closes the lock file")
+
+# --- slots
+TRIES_SLOT = call(
+    "slot_try",
+    SLOTS,
+    "SlotRequest._take_slot",
+    "syscalls.span(syscalls.WRITE, slot, 1)",
+    "tries a slot",
+)
+WATCHES = call(
+    "watch",
+    SLOTS,
+    "SlotRequest._sleep_on_file",
+    "sleeper.watch_closing(",
+    "watches for a closing",
+)
+READS_WATCH = call(
+    "read",
+    SLOTS,
+    "SlotRequest._wait_for_both",
+    "sleeper.read(self._watch[0]",
+    "sleeps until a closing",
+)
+CLOSES_WATCH = call(
+    "close_watch",
+    SLOTS,
+    "SlotRequest._sleep_on_file",
+    "finally:\n            syscalls.close(self._watch)",
+    "watches no more",
+)

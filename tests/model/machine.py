@@ -1,20 +1,21 @@
 """Processes that run the programs.
 
-A process may die between any two steps.  Between two system calls it does what it does at
-once, as far as others can tell; only its own threads may come in between its steps of Python.
+A process may be killed before each step, or stopped for ever; its waiters may give up.  Between
+two system calls it does what it does at once, as far as other processes can tell; only its own
+threads may come in between two steps of Python.
 """
 
 from typing import NamedTuple
 
-import errands
-import shared as own
-from calls import CLOSES_POST, UNLOCKS_FLOCK, UNLOCKS_RECORD
-from kernel import DEAD, Kernel, Locks, Process
-from steps import GONE, LINED_UP, SERVED, Step
-from threads import ENDED, Threads
-
-#: results of steps by which a waiter gives up
-_GIVES_UP = ((own.TURN, False), (errands.END, False))
+import order
+import own_tickets as own
+from checks import Checks
+from kernel import LOOKS, Kernel
+from process import DEAD, Process, locks_of
+from program_request import SLOT
+from settling import OVERTAKES, Settling
+from steps import SERVED, Step
+from threads import ENDED, INTERRUPTED, Threads
 
 
 class Move(NamedTuple):
@@ -27,8 +28,10 @@ class Move(NamedTuple):
     hangs_on: bool
     #: the number of the process then; ``None`` after a number too far round; or what is wrong
     after: int | str | None
-    #: what counts for the order of service: each a step and the acquisition
-    events: tuple
+    #: what counts for the order of service
+    events: tuple = ()
+    #: whether watchers of the lock file see a closing
+    closes: bool = False
 
 
 class Taken(NamedTuple):
@@ -43,92 +46,237 @@ class Taken(NamedTuple):
     order: tuple
 
 
-_LETS_GO = Move(0, Step("tool", "", "", "", "lets go"), (), None, True, 0, ())
-_CRASHES = Move(0, Step("crash", "", "", "", "is killed"), (), None, False, 0, ())
+def _move(what, hangs_on):
+    return Move(0, Step(what, "", "", "", what), (), None, hangs_on, 0)
+
+
+_LETS_GO, _LOCKS_GO = _move("lets go", True), _move("locks are gone", True)
+_CRASHES, _STOPS = _move("is killed", False), _move("is stopped for ever", False)
 
 
 class Machine:
-    """Processes, each with so many acquisitions and the programs of its threads.
+    """Processes, each with the modes of its acquisitions and the programs of its threads.
 
-    A state is a tuple of processes, sorted, and whether another tool has the record lock; or a
-    string that says what is wrong; or ``None``, after a number too far round.  Each process is
-    its number, and for each of its acquisitions the number of those in each other process that
-    had their place before it began.
+    A state is: a tuple of processes, sorted; whether another tool has the record lock; and how
+    many may still be stopped.  Or it is a string that says what is wrong; or ``None``, after a
+    number too far round.  Each process is its number, and its rows: see ``order.py``.
     """
 
-    def __init__(self, protocol, processes, tool=False, ticket=None, numbers=5):
+    def __init__(
+        self,
+        protocol,
+        setups,
+        tool=False,
+        ticket=None,
+        numbers=6,
+        stops=0,
+        crashes=True,
+        looks=None,
+        records=False,
+    ):
         """Make the initial state.
 
-        :param processes: for each, the count of acquisitions, and programs with arguments
+        :param setups: for each process, see :class:`configurations.Setup`
         :param tool: whether another tool has the record lock at first
         :param ticket: a number that one more process has at first, about to unlock it
         :param numbers: how many numbers may be used, from ``ticket`` or 0 on
+        :param stops: how many processes may be stopped for ever
+        :param crashes: whether processes may be killed
+        :param records: whether to take the steps on the record lock one by one without a tool, too
+        :param looks: whether a look after some time is progress; if not, nobody may hang on it
         """
-        self._kernel = Kernel(protocol.ring, ticket or 0, numbers)
+        self._kernel = Kernel(protocol.ring)
         self._threads = Threads()
+        self._settling = Settling(self._threads, tool or records)
+        self._checks = Checks(self._threads)
+        self._crashes = crashes
+        self._looks = bool(stops) if looks is None else looks
         self._numbers = {}
         self._processes = []
         self._locks = []  # by number of a process
         self._moves = {}
-        self._count = len(processes) + (ticket is not None)
+        self._watches = any(SLOT in setup.modes for setup in setups)
+        self._count = len(setups) + (ticket is not None)
         self._same = tuple(range(self._count))
-        #: steps that are left out, for numbers that would go too far round
-        self.too_far = 0
         self._dead = self._number(DEAD)
         parts = []
-        for count, *programs in processes:
-            none = (None,) * count
-            helped = any(program == protocol.helper for program, *_ in programs)
-            shared = own.Shared(numbers=none, posts=none, errands=none, helped=helped)
-            threads = tuple(self._threads.start(*program) for program in programs)
-            process = Process(reads=none, shared=shared, threads=threads)
-            parts.append((self._number(process), ((0,) * self._count,) * count))
+        for setup in setups:
+            process = setup.process(protocol, self._threads, ticket or 0, numbers)
+            parts.append((self._number(process), ((0,) * self._count,) * len(setup.modes)))
         if ticket is not None:
-            threads = (self._threads.start(protocol.leaving, ticket),)
-            parts.append((self._number(Process(tickets=1 << ticket, threads=threads)), ()))
-        self.initial, self.order = self._sorted(parts, tool)
+            thread = self._threads.start(protocol.leaving, ticket)
+            leaving = Process(tickets=3 << 2 * ticket, threads=(thread,))
+            parts.append((self._number(leaving), ()))
+        self.initial, self.order = self._sorted(parts, tool, stops)
 
     # --- what :func:`explore.explore` asks for
 
     def successors(self, state):
         if state is None or isinstance(state, str):
             return
-        parts, tool = state
+        parts, tool, stops = state
         if tool:
-            after, order = self._sorted(parts, False)
-            yield Taken(True, False, -1, _LETS_GO, order), after
+            after, order_after = self._sorted(parts, False, stops)
+            yield Taken(True, False, -1, _LETS_GO, order_after), after
         locks = [self._locks[number] for number, _ in parts]
         for position, (number, _) in enumerate(parts):
             if number == self._dead or (position and parts[position - 1] == parts[position]):
                 continue  # the same as the one before can do the same
             others = (*locks[:position], *locks[position + 1 :])
-            key = number, others, tool
-            moves = self._moves.get(key)
-            if moves is None:
-                moves = self._moves[key] = self._moves_of(number, others, tool)
-            for move in moves:
-                order = self._same
-                new = move.after
-                if isinstance(new, int):
-                    new = self._after(parts, position, move)
-                    if not isinstance(new, str):
-                        new, order = self._sorted(new, tool)
-                yield Taken(move.hangs_on, move.step.undoes, position, move, order), new
-            after, order = self._sorted(self._without(parts, position), tool)
-            yield Taken(False, False, position, _CRASHES, order), after
+            yield from self._steps_of(state, position, others)
+            process = self._processes[number]
+            if process.dying:
+                dead = order.without(parts, position, self._dead)
+                after, order_after = self._sorted(dead, tool, stops)
+                yield Taken(True, False, position, _LOCKS_GO, order_after), after
+            elif self._crashes:
+                after, order_after = self._sorted(self._killed(parts, position), tool, stops)
+                yield Taken(False, False, position, _CRASHES, order_after), after
+            if stops and not process.stopped and not process.dying:
+                stopped = self._stopped(parts, position)
+                after, order_after = self._sorted(stopped, tool, stops - 1)
+                yield Taken(False, False, position, _STOPS, order_after), after
+
+    def _steps_of(self, state, position, others):
+        parts, tool, stops = state
+        number = parts[position][0]
+        key = number, others, tool
+        moves = self._moves.get(key)
+        if moves is None:
+            moves = self._moves[key] = self._moves_of(number, others, tool)
+        for move in moves:
+            new, order_after = move.after, self._same
+            if isinstance(new, int):
+                new = self._after(parts, position, move)
+                if not isinstance(new, str):
+                    new, order_after = self._sorted(new, tool, stops)
+            undoes = move.step.undoes or move.result == LOOKS
+            yield Taken(move.hangs_on, undoes, position, move, order_after), new
 
     def wrong(self, state):
-        if isinstance(state, str):
+        if state is None or isinstance(state, str):
             return state
-        holders = 0
-        for number, _ in state[0] if state else ():
-            for stands in self._processes[number].threads:
-                if stands != ENDED and self._threads.asks_of(stands)[0] is SERVED:
-                    holders += 1
-        return "two hold at a time" if holders > 1 else None
+        return self._checks.wrong([self._processes[number] for number, _ in state[0]])
 
     def is_end(self, state):
-        return state is None or all(number == self._dead for number, _ in state[0])
+        if state is None:
+            return True
+        left = [self._processes[number] for number, _ in state[0] if number != self._dead]
+        return all(process.stopped for process in left) or self._checks.is_excused(left)
+
+    # --- states
+
+    def _number(self, process):
+        number = self._numbers.get(process)
+        if number is None:
+            number = self._numbers[process] = len(self._processes)
+            self._processes.append(process)
+            self._locks.append(locks_of(process))
+        return number
+
+    def _sorted(self, parts, tool, stops):
+        order_after = tuple(sorted(self._same, key=lambda position: parts[position][0]))
+        if order_after == self._same:
+            return (tuple(parts), tool, stops), order_after
+        new = [
+            (number, tuple([tuple([row[position] for position in order_after]) for row in rows]))
+            for number, rows in (parts[position] for position in order_after)
+        ]
+        return (tuple(new), tool, stops), order_after
+
+    def _killed(self, parts, position):
+        process = self._processes[parts[position][0]]
+        if not self._watches or not any(file.slot is not None for file in process.files):
+            closed = order.without(parts, position, self._dead)
+            return self._closed(closed, position) if self._watches else closed
+        # A watcher is told of the closing before the locks are gone.
+        dying = Process(process.tickets, process.reads, process.files, dying=True)
+        return self._closed(order.without(parts, position, self._number(dying)), position)
+
+    def _stopped(self, parts, position):
+        number, rows = parts[position]
+        process = self._processes[number]
+        new = list(parts)
+        new[position] = (
+            self._number(self._settling.stopped(process)),
+            tuple((0,) * self._count for _ in rows),
+        )
+        return new
+
+    def _closed(self, parts, gone):
+        """Return the parts when the watchers among them have seen a closing."""
+        new = []
+        for position, (number, rows) in enumerate(parts):
+            process = self._processes[number]
+            if position != gone and False in process.watches:
+                watches = tuple(None if seen is None else True for seen in process.watches)
+                new.append((self._number(process._replace(watches=watches)), rows))
+            else:
+                new.append((number, rows))
+        return new
+
+    def _moves_of(self, number, others, tool):
+        """Return what a process may do, where ``others`` have their locks."""
+        process = self._processes[number]
+        if process.stopped or process.dying:
+            return []
+        moves = []
+        for thread, stands in enumerate(process.threads):
+            if stands == ENDED:
+                continue
+            step, arguments = self._threads.asks_of(stands)
+            made = [
+                (result, became, self._goes_on(result))
+                for result, became in self._results(process, others, tool, step, arguments)
+            ]
+            if self._settling.may_interrupt(process, thread):
+                calm = process._replace(restless=process.restless - {thread})
+                made.append((INTERRUPTED, calm, False))
+            for result, became, hangs_on in made:
+                events = [(step, arguments[0])] if step is own.ENTERS else []
+                after = became
+                if isinstance(became, Process):
+                    if result == INTERRUPTED:
+                        events = []
+                    moved = self._settling.moved(became, thread, result)
+                    after = self._settling.settled(moved, thread, events, others)
+                    if isinstance(after, Process):
+                        after = self._number(after)
+                closes = self._watches and step.does == "close" and result != INTERRUPTED
+                what = (thread, step, arguments, result, hangs_on, after, tuple(events), closes)
+                moves.append(Move(*what))
+        return moves
+
+    def _goes_on(self, result):
+        return result != LOOKS or self._looks
+
+    def _results(self, process, others, tool, step, arguments):
+        """Return what may come of a step, each with the process then; nothing if it sleeps."""
+        if not callable(step.does):
+            if isinstance(step.does, str) and hasattr(self._kernel, f"_{step.does}"):
+                return self._kernel.call(step, arguments, process, others, tool)
+            return [(None, process)]
+        return [
+            (result, shared and process._replace(shared=shared))
+            for result, shared in step.does(process.shared, *arguments)
+        ]
+
+    def _after(self, parts, position, move):
+        """Return the processes after a move, or what is wrong with the order of service."""
+        for step, me, *told in move.events:
+            if step is own.ENTERS:
+                parts = order.begun(parts, self._processes, position, me)
+                continue
+            barged, was_in_line = told
+            if step is SERVED and not barged and any(parts[position][1][me]):
+                return OVERTAKES
+            parts = order.ended(parts, self._processes, position, me, was_in_line)
+        if move.after == self._dead:
+            parts = order.without(parts, position, self._dead)
+        else:
+            parts = list(parts)
+            parts[position] = move.after, parts[position][1]
+        return self._closed(parts, position) if move.closes else parts
 
     def told(self, trace):
         """Return a trace in words."""
@@ -141,192 +289,3 @@ class Machine:
             lines.append(f"{who} {move.step.what} {' '.join(map(str, move.arguments))}{told}")
             names = [names[position] for position in taken.order]
         return "\n".join(lines)
-
-    # --- states
-
-    def _number(self, process):
-        number = self._numbers.get(process)
-        if number is None:
-            number = self._numbers[process] = len(self._processes)
-            self._processes.append(process)
-            reads = frozenset(number for number in process.reads if number is not None)
-            locks = Locks(process.tickets, reads, bool(process.flock), bool(process.record))
-            self._locks.append(locks)
-        return number
-
-    def _sorted(self, parts, tool):
-        order = tuple(sorted(self._same, key=lambda position: parts[position][0]))
-        if order == self._same:
-            return (tuple(parts), tool), order
-        new = [
-            (number, tuple([tuple([row[position] for position in order]) for row in rows]))
-            for number, rows in (parts[position] for position in order)
-        ]
-        return (tuple(new), tool), order
-
-    def _without(self, parts, gone):
-        """Return the processes when one is dead, and owes nothing to others."""
-        new = []
-        for position, (number, rows) in enumerate(parts):
-            if position == gone:
-                new.append((self._dead, ()))
-            else:
-                none = tuple((*row[:gone], 0, *row[gone + 1 :]) for row in rows)
-                new.append((number, none))
-        return new
-
-    def _moved(self, process, thread, result):
-        threads = list(process.threads)
-        threads[thread] = self._threads.after(threads[thread], result)
-        return process._replace(threads=tuple(threads))
-
-    def _moves_of(self, number, others, tool):
-        """Return what a process may do, where ``others`` have their locks."""
-        process = self._processes[number]
-        moves = []
-        for thread, stands in enumerate(process.threads):
-            if stands == ENDED:
-                continue
-            step, arguments = self._threads.asks_of(stands)
-            for result, became in self._results(process, others, tool, step, arguments):
-                after = became
-                hangs_on = (step, result) not in _GIVES_UP
-                events = [(step, arguments[0])] if step is own.ENTERS else []
-                if became is None:
-                    self.too_far += 1
-                elif not isinstance(became, str):
-                    after = self._settled(self._moved(became, thread, result), thread, events)
-                made = (thread, step, arguments, result, hangs_on, after, tuple(events))
-                moves.append(Move(*made))
-        return moves
-
-    def _settled(self, process, thread, events):
-        """Return the process after a step, and after all that nobody can tell from it."""
-        while True:
-            step, arguments = self._threads.asks_of(process.threads[thread])
-            if step in (SERVED, GONE, LINED_UP):
-                (me,) = arguments
-                shared = process.shared
-                in_line = me in shared.in_line
-                if step is LINED_UP:
-                    shared = shared._replace(in_line=shared.in_line | {me})
-                else:
-                    shared = shared._replace(in_line=shared.in_line - {me})
-                    events.append((step, me, in_line))
-                process = process._replace(shared=shared)
-                if step is not SERVED:
-                    process = self._moved(process, thread, None)
-                    continue
-            if self._changes_nothing(process, step, arguments):
-                process = self._moved(process, thread, None)
-                continue
-            alone = self._alone(process, thread)
-            if alone is None:
-                break
-            process, thread = alone
-        if all(stands == ENDED or self._parked(process, stands) for stands in process.threads):
-            shared = process.shared
-            locks = process.tickets or process.flock or process.record
-            if locks or shared.queue or shared.line or shared.users or shared.cell:
-                return "something is left"
-            return self._dead
-        return self._number(process)
-
-    def _after(self, parts, position, move):
-        """Return the processes after a move, or what is wrong with the order of service."""
-        if move.after == self._dead:
-            return self._without(parts, position)
-        parts = list(parts)
-        rows = parts[position][1]
-        parts[position] = move.after, rows
-        for step, me, *in_line in move.events:
-            if step is own.ENTERS:  # whoever has a place now is before this one
-                before = tuple(
-                    0 if other == position else len(self._processes[number].shared.in_line)
-                    for other, (number, _) in enumerate(parts)
-                )
-                self._set_before(parts, position, me, before)
-                continue
-            if step is SERVED and any(parts[position][1][me]):
-                return "overtakes somebody who came before"
-            self._set_before(parts, position, me, (0,) * self._count)
-            if in_line == [True]:
-                self._is_out(parts, position)
-        return parts
-
-    def _set_before(self, parts, position, me, before):
-        number, rows = parts[position]
-        parts[position] = number, (*rows[:me], before, *rows[me + 1 :])
-
-    def _is_out(self, parts, gone):
-        """One of a process does not have its place any more."""
-        for position, (number, rows) in enumerate(parts):
-            if any(row[gone] for row in rows):
-                less = tuple((*row[:gone], max(0, row[gone] - 1), *row[gone + 1 :]) for row in rows)
-                parts[position] = number, less
-
-    def _alone(self, process, thread):
-        """Take a step of Python that no other thread of the process could see.
-
-        :param thread: the one that has just taken a step
-        :return: the process then, and the thread; ``None`` if there is no such step
-        """
-        step, arguments = self._threads.asks_of(process.threads[thread])
-        if not _is_alone(step, process.shared, arguments):
-            live = [
-                one
-                for one, stands in enumerate(process.threads)
-                if stands != ENDED and not self._parked(process, stands)
-            ]
-            if len(live) != 1:
-                return None
-            (thread,) = live
-            step, arguments = self._threads.asks_of(process.threads[thread])
-        if step is None or not callable(step.does) or step is own.ENTERS:
-            return None
-        results = step.does(process.shared, *arguments)
-        if len(results) != 1 or (step, results[0][0]) in _GIVES_UP:
-            return None
-        ((result, shared),) = results
-        return self._moved(process._replace(shared=shared), thread, result), thread
-
-    def _changes_nothing(self, process, step, arguments):
-        """Whether a step unlocks what is not locked, on a descriptor that nobody else uses."""
-        if step is CLOSES_POST:
-            return process.reads[arguments[0]] is None
-        if step is UNLOCKS_RECORD:
-            return arguments[0] not in process.record
-        return step is UNLOCKS_FLOCK and arguments[0] not in process.flock
-
-    def _results(self, process, others, tool, step, arguments):
-        """Return what may come of a step, each with the process then; nothing if it sleeps."""
-        if not callable(step.does):
-            return self._kernel.call(step, arguments, process, others, tool)
-        return [
-            (result, process._replace(shared=shared))
-            for result, shared in step.does(process.shared, *arguments)
-        ]
-
-    def _parked(self, process, stands):
-        step, arguments = self._threads.asks_of(stands)
-        return step.parks and not step.does(process.shared, *arguments)
-
-
-#: steps on what no other thread has to do with, unless it is a helper
-_OF_ONE = (
-    own.TICKET,
-    own.NOW_TICKET,
-    own.MAY_TRY,
-    own.SERVED_TICKET,
-    own.ENDS_FOR,
-    own.HAS_NO_TICKET,
-)
-
-
-def _is_alone(step, shared, arguments):
-    """Whether it makes no difference to other threads of the process when a step is taken."""
-    if step in (own.IS_FIRST_INSIDE, own.HAS_TICKET, errands.STARTS):
-        return True
-    if step is own.TURN:  # who is first stays so
-        return shared.queue[0] == arguments[0]
-    return not shared.helped and step in _OF_ONE

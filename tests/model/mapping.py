@@ -1,22 +1,40 @@
-"""Where in the code a step is."""
+"""Where in the code a step is; as a program, it writes ``STEPS.rst``."""
 
 import ast
 from pathlib import Path
 
 import calls
-import errands  # noqa: F401
-import shared  # noqa: F401
+import own_call
+import own_tickets  # noqa: F401
 import steps
 
-_ROOT = Path(__file__).parents[2]
+_HERE = Path(__file__).parent
+_ROOT = _HERE.parents[1]
 PACKAGE = _ROOT / "lockutils"
 #: what readers are told of the model
 PAGE = _ROOT / "docs/explanation/model.rst"
+#: the table of the steps, and that of the states
+STEPS, STATES = _HERE / "STEPS.rst", _HERE / "STATES.rst"
+
+_HEAD = """\
+Which line of lockutils is which step
+=====================================
+
+Written by ``python tests/model/mapping.py``.  A test finds each text once in its function.
+
+.. list-table::
+   :header-rows: 1
+
+   * - Step
+     - Where
+     - Text
+"""
 
 
 def steps_in_order():
     """Return all steps that are somewhere in the code, first those of the kernel."""
-    assert calls.TRIES_NUMBER in steps.SYSTEM
+    assert calls.LOCKS_NUMBER in steps.SYSTEM
+    assert own_call.STARTS in steps.OWN
     return [*steps.SYSTEM, *steps.OWN]
 
 
@@ -35,13 +53,19 @@ def places(step):
 
 
 def table():
-    """Return the table of the documentation: what a step does, and where it is."""
+    """Return the table: what a step does, and where it is."""
     rows = []
     for step in steps_in_order():
-        rows += [f"   * - {step.what}", f"     - ``{step.file}``, ``{step.function}``"]
-        rows.append(f"     - ``{step.text.strip()}``")
-    return "\n".join(rows)
+        text = " ".join(step.text.split())
+        rows.append(f"   * - {step.what}\n     - ``{step.file}``, ``{step.function}``\n")
+        rows.append(f"     - ``{text}``\n")
+    return _HEAD + "".join(rows)
+
+
+def states_row(name, found):
+    """Return the row of a search in the other table."""
+    return f"   * - {name}\n     - {found.states}\n     - {found.steps}\n"
 
 
 if __name__ == "__main__":
-    print(table())
+    STEPS.write_text(table())

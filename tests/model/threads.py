@@ -1,5 +1,9 @@
 """Where threads stand in their programs."""
 
+from steps import Interrupt
+
+#: in place of the result of a step: the thread is interrupted before it
+INTERRUPTED = "interrupted"
 #: where a thread stands that has come to its end
 ENDED = -1
 
@@ -41,7 +45,7 @@ class Threads:
         try:
             asks = next(whole)
             for result in told:
-                asks = whole.send(result)
+                asks = whole.throw(Interrupt) if result == INTERRUPTED else whole.send(result)
         except StopIteration:
             return ENDED
         key = [program]

@@ -87,7 +87,8 @@ class BlockingCall:
         self._sleeper.over = True
         if not self._take("unbegun", self._unbegun):
             mine = self._take("unpublished", self._unpublished)
-            if not self._sleeper.call_back(patience=_PATIENCE if mine else None):
+            # If it has published, nobody else withdraws.
+            if not self._sleeper.call_back(patience=_PATIENCE if mine else None) and mine:
                 return False
         me: int = get_ident()
         return self._withdrawer.setdefault(None, me) == me

@@ -11,35 +11,35 @@ from lockutils.local.registry import Registry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections import deque
     from collections.abc import Generator, Iterable
-else:
-    from _collections import deque  # the same; collections takes a fifth of the import of it all
 
 #: how many numbers there are
 TICKETS = 2**22
 HALF = TICKETS // 2
+#: how many numbers of its own a process remembers; more than those that a thread can be late
+_REMEMBERED = 64
 
 
 class LocalTickets:
     """The tickets of this process for one lock file.
 
-    They belong to the process and not to its waiters: the waiter that is first in the process
-    uses the lowest, whoever took it.  So two threads that enter the in-process queue in one
-    order, and take their tickets in the other, need not exchange them.
+    The waiter that is first in the process waits with the lowest of them, whoever took it, and
+    gives back its own.  So two threads that enter the in-process queue in one order, and take
+    their tickets in the other, need not exchange them.
 
     All are locked by one descriptor, so that two thousand greenthreads can wait.  It closes
     with its last user.  No guard keeps threads apart, since a signal handler or finaliser may
     come in at any place, and wait: what must be one step is one call into C, on one object.
     """
 
-    __slots__ = ("__weakref__", "_file", "numbers", "recent")
+    __slots__ = ("__weakref__", "_claimed", "_file", "numbers")
 
     def __init__(self) -> None:
-        #: number -> the entry's note of it, of those that are locked or about to be
-        self.numbers: dict[int, list[int]] = {}
-        #: numbers taken last.  None is taken again while an unlocking of it may be under way.
-        self.recent: deque[int] = deque(maxlen=64)
+        #: those that are locked: no thread waits with a number that is not
+        self.numbers: dict[int, None] = {}
+        #: The numbers claimed last.  Each is claimed once and never again.  So a number can be
+        #: unlocked twice, or late, without harm.
+        self._claimed: dict[int, object] = {}
         #: at most one, once it is open: of threads that open it at the same time the first counts
         self._file: dict[None, _QueueFile] = {}
 
@@ -57,15 +57,22 @@ class LocalTickets:
         file = self._file.get(None)
         return [] if file is None else file.fd_box
 
-    def lowest(self) -> int | None:
-        return self._first(self.numbers.copy(), 1)
-
-    def highest(self) -> int | None:
-        return self._first(self.numbers.copy(), -1)
+    def claim(self, number: int) -> bool:
+        """Claim a number for the calling entry; ``False`` if it is not beyond all others."""
+        claimed, mine = self._claimed, object()
+        if claimed.setdefault(number, mine) is not mine:
+            return False  # another thread was faster
+        if len(claimed) > _REMEMBERED:
+            for old in list(claimed)[:-_REMEMBERED]:
+                claimed.pop(old, None)
+        return self.newest() == number
 
     def newest(self) -> int | None:
-        """The highest number taken of late; ``None`` if there is no need to be beyond it."""
-        return self._first(dict.fromkeys(self.recent.copy()), -1)
+        """The highest number claimed."""
+        return self._first(list(self._claimed), -1)
+
+    def lowest(self) -> int | None:
+        return self._first(list(self.numbers), 1)
 
     def _first(self, numbers: Iterable[int], sign: int) -> int | None:
         for some in numbers:  # any, to say where the circle begins

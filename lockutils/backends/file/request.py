@@ -35,8 +35,10 @@ if TYPE_CHECKING:
     from lockutils.backends.file.directory import Directory
     from lockutils.parking.deadline import Deadline
 
-#: how often the third in line looks whether the file is free, although two are before it: both
-#: may be stopped
+#: Seconds after which the third in line looks whether the file is free, although two are before
+#: it: both may be stopped.  Whoever is behind it may sleep for one of these two, and looks after
+#: this times the square of the distance whether it is third by now: all of them together make
+#: fewer looks than two in this time.
 _LOOK = 1.0
 #: how long the first in line may leave the free lock, before the second passes it
 _PATIENCE = 0.1
@@ -93,7 +95,7 @@ class FileRequest(LockFile):
         entry = self._entry
         try:
             if entry is not None and entry.is_taken:
-                return self._ticket_ahead(entry)[0] is None
+                return self._ticket_ahead(entry, entry.tickets.lowest())[0] is None
             if barging and not self._fair:
                 return True
             return not self._range.is_waited_for(for_sure=self._fair)
@@ -176,11 +178,11 @@ class FileRequest(LockFile):
         while not sleeper.is_over():
             number = entry.tickets.lowest()
             try:
-                if not self._wait_for_turn(entry, sleeper):
+                if not self._wait_for_turn(entry, number, sleeper):
                     continue
                 if not self.fd_box and not self._sleep_on_file(sleeper):
                     continue
-                overtaken = self._strict and self._was_overtaken(entry, number)
+                overtaken = self._was_overtaken(entry, number)
             except (OSError, IndexError) as error:
                 self._let_go()
                 # A signal handler may have cancelled; or it has forked, and this is the child:
@@ -197,15 +199,18 @@ class FileRequest(LockFile):
             return True
         return False
 
-    def _wait_for_turn(self, entry: QueueEntry, sleeper: Sleeper) -> bool:
+    def _wait_for_turn(self, entry: QueueEntry, number: int | None, sleeper: Sleeper) -> bool:
         """Sleep until it is time to sleep on the lock file; ``False`` to look again.
 
         If the file is open then, it is locked.
         """
         try:
-            ahead, at_most = self._ticket_ahead(entry) if entry.is_taken else (None, None)
+            ahead, at_most = None, None
+            if entry.is_taken:
+                ahead, at_most = self._ticket_ahead(entry, number)
             if ahead is None:
                 return True
+            looks = at_most in (_LOOK, _PATIENCE)
             fd = entry.tickets.open(self._range.queue)
             try:
                 if sleeper.lock_span(fd, entry.lock_of(ahead), at_most):
@@ -216,14 +221,16 @@ class FileRequest(LockFile):
             if not self._fair:
                 return True
             raise unusable(error, self._range.queue) from error
-        return at_most is not None and not sleeper.is_over() and self._try_step_by_step()
+        return looks and not sleeper.is_over() and self._try_step_by_step()
 
-    def _ticket_ahead(self, entry: QueueEntry) -> tuple[int | None, float | None]:
+    def _ticket_ahead(
+        self, entry: QueueEntry, number: int | None
+    ) -> tuple[int | None, float | None]:
         """Return the ticket to sleep for, ``None`` to sleep on the lock file; and how long.
 
         After that time it is tried whether the lock is free all the same.
         """
-        ahead = entry.ahead(1 if self._strict else 3)
+        ahead = entry.ahead(number, 1 if self._strict else 3)
         if not ahead:
             return None, None
         (first, is_strict), *others = ahead
@@ -233,18 +240,21 @@ class FileRequest(LockFile):
             # A process that has just released the lock does not overtake the one it has woken.
             return (None, None) if self._range.is_held() else (first, _PATIENCE)
         (second, is_strict), *more = others
-        return second, None if more or is_strict else _LOOK
+        if is_strict:
+            return second, None
+        return second, _LOOK * entry.distance(number) ** 2 if more else _LOOK
 
     def _was_overtaken(self, entry: QueueEntry, number: int | None) -> bool:
         """Whether the number that it waited with is another's by now, and it is not its turn.
 
         A waiter of this process that gave up may have taken it along.
         """
-        return entry.tickets.lowest() != number and bool(entry.ahead(1))
+        now = entry.tickets.lowest()
+        return now != number and self._ticket_ahead(entry, now)[0] is not None
 
     def _served(self, entry: QueueEntry) -> None:
         """What a contender does that has waited, as soon as it has the lock."""
-        entry.give_back(lowest=True)
+        entry.give_back()
         self._range.begin_quantum()
 
     # --- letting go
@@ -254,6 +264,9 @@ class FileRequest(LockFile):
         call, sleeper = self._call, self._sleeper
         if call is not None:
             if not call.cancel():
+                # The helper lets go of the lock.  The place in line goes at once.
+                if self._entry is not None:
+                    self._entry.give_back()
                 return
         elif sleeper is not None:
             sleeper.over = True

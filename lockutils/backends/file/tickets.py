@@ -40,16 +40,7 @@ class QueueEntry:
     :param strict: whether nobody may pass it
     """
 
-    __slots__ = (
-        "_dropped",
-        "_first_byte",
-        "_note",
-        "_queue",
-        "_strict",
-        "_taken",
-        "_unlock",
-        "tickets",
-    )
+    __slots__ = ("_first_byte", "_queue", "_strict", "_taken", "tickets")
 
     def __init__(self, path: bytes, queue: bytes, first_byte: int, *, strict: bool) -> None:
         #: those of this process, for the same lock file
@@ -57,17 +48,13 @@ class QueueEntry:
         self._queue = queue
         self._first_byte = first_byte
         self._strict = strict
-        #: the note of the number to take, and what then stands for the number
-        self._note: list[int] | None = None
-        self._taken: list[list[int]] = []
-        #: the note of the number that is being given back
-        self._dropped: list[list[int]] = []
-        self._unlock = b""
+        #: the number that is locked, or about to be
+        self._taken: list[int] = []
 
     @property
     def is_taken(self) -> bool:
-        """Whether this entry has added a number to those of its process."""
-        return any(taken is self._note for taken in self._taken)
+        """Whether this entry is in line."""
+        return bool(self._taken)
 
     def take(self) -> None:
         """Take a number behind all others.
@@ -81,22 +68,17 @@ class QueueEntry:
         number: int | None = None
         for _ in range(_TRIES):
             number = self._next_number(fd, number)
-            note = self._note = [number]
-            # one step: whether the number is ours alone
-            self._taken.extend(map(tickets.numbers.setdefault, (number,), (note,)))
-            if not self.is_taken:
-                self._taken.clear()
-                continue  # another thread was faster
-            tickets.recent.append(number)
-            self._unlock = self._bytes(syscalls.UNLOCK, number, BYTES)
+            if not tickets.claim(number):
+                continue
+            self._taken = [number]
             locked = syscalls.span_try(fd, self._bytes(syscalls.WRITE, number))
-            if locked and number not in tickets.numbers:
-                # A waiter that gave up has given it back in place of its own, which was used.
-                # It could not unlock what was not locked yet.
-                syscalls.span_unlock(fd, self._bytes(syscalls.UNLOCK, number, BYTES))
-                return
-            if locked and not self._is_late(fd, number):
-                return
+            if locked and self._find(fd, number + 1, HALF - 1) is None:
+                tickets.numbers[number] = None
+                # By now a thread of this process that claims another one will see ours; one that
+                # claimed it before may sleep for a ticket between the two.
+                if tickets.newest() == number and self._taken:
+                    return
+            self._taken = [number]  # if a signal handler has cancelled meanwhile
             self.give_back()
         raise OSError(errno.EAGAIN, "Somebody locks numbers of the queue file in bad faith")
 
@@ -122,61 +104,26 @@ class QueueEntry:
                 return (newest + 1) % TICKETS
         raise OSError(errno.EAGAIN, "Queue file has no ticket left")
 
-    def _is_late(self, fd: int, number: int) -> bool:
-        """Whether a higher number has been taken meanwhile."""
-        newest = self.tickets.newest()
-        if newest is not None and _is_before(number, newest):
-            return True
-        return self._find(fd, number + 1, HALF - 1) is not None
-
-    def give_back(self, *, lowest: bool = False) -> None:
-        """Leave the line.  Callable any number of times.
-
-        :param lowest: by the waiter that is served: it was first in the process, and used the
-            lowest number.  Any other gives back its own, or a later one if that was used
-        """
-        tickets, taken = self.tickets, self._taken
-        # The common case, inlined: this is what the next in line waits for.
-        if lowest and len(tickets.numbers) == 1 and taken and not self._dropped:
-            try:
-                self._dropped.extend(map(tickets.numbers.pop, taken[0]))
-                syscalls.span_try(tickets.fd_box[0], self._unlock)
-            except (KeyError, IndexError, OSError):
-                pass
-            else:
-                self._taken, self._dropped = [], []
-                return
-        # The numbers of a process are as many as those who have taken one.  Each is taken out in
-        # one step by one of them; so none is unlocked twice, and none is left.
-        while self.is_taken and not self._dropped:
-            note = self._note
-            assert note is not None
-            number = tickets.lowest() if lowest else tickets.highest()
-            if not lowest and tickets.numbers.get(note[0]) is note:
-                number = note[0]
-            if number is None:
-                break  # in a forked child, or it was begun by an interrupted call
-            try:
-                self._dropped.extend(map(tickets.numbers.pop, (number,)))
-            except KeyError:
-                continue  # another thread was faster
-        for dropped in self._dropped:
-            for fd in tickets.fd_box:
-                syscalls.span_unlock(fd, self._bytes(syscalls.UNLOCK, dropped[0], BYTES))
-        self._taken.clear()
-        self._dropped.clear()
+    def give_back(self) -> None:
+        """Leave the line.  Callable any number of times, by any threads."""
+        tickets = self.tickets
+        for number in self._taken:
+            tickets.numbers.pop(number, None)
+            if tickets.fd_box:
+                syscalls.span_unlock(tickets.fd_box[0], self._bytes(syscalls.UNLOCK, number, BYTES))
+        self._taken = []
 
     # --- whose turn it is
 
-    def ahead(self, count: int) -> list[tuple[int, bool]]:
-        """Return the nearest tickets of other processes before those of this one.
+    def ahead(self, number: int | None, count: int) -> list[tuple[int, bool]]:
+        """Return the nearest tickets of other processes before one of this process.
 
+        :param number: of that one
         :param count: how many to look for
         :return: number, and whether nobody may pass it; the nearest first
         :raises OSError: if the queue file cannot be used
         """
         fd = self.tickets.open(self._queue)
-        number = self.tickets.lowest()
         found: list[tuple[int, bool]] = []
         while number is not None and len(found) < count:
             nearest = self._nearest(fd, number)
@@ -185,6 +132,13 @@ class QueueEntry:
             found.append(nearest)
             number = nearest[0]
         return found
+
+    def distance(self, number: int | None) -> int:
+        """Return how far before a number of this process there is a ticket, at least."""
+        if number is None:
+            return 1
+        found = self._find(self.tickets.open(self._queue), number - HALF, HALF, syscalls.READ)
+        return 1 if found is None else (number - found[0]) % TICKETS
 
     def _nearest(self, fd: int, number: int) -> tuple[int, bool] | None:
         found = self._find(fd, number - HALF, HALF, syscalls.READ)
@@ -207,13 +161,13 @@ class QueueEntry:
 
     def lock_of(self, number: int) -> bytes:
         """What to wait for until the ticket ``number`` is gone."""
-        return self._bytes(syscalls.READ, number)
+        return self._bytes(syscalls.READ, number, BYTES)
 
     def unlock(self, number: int) -> None:
         """Give back what was waited for."""
         fd_box = self.tickets.fd_box
         if fd_box:
-            syscalls.span_unlock(fd_box[0], self._bytes(syscalls.UNLOCK, number))
+            syscalls.span_unlock(fd_box[0], self._bytes(syscalls.UNLOCK, number, BYTES))
 
     def _find(
         self, fd: int, first: int, count: int, kind: int = syscalls.WRITE
