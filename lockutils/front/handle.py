@@ -164,10 +164,10 @@ class Lock(Handle):
 
         :raises RuntimeError: if this handle does not hold it, or a parent process does
         """
-        holds = snapshot(self._holds)[-1:]
+        hold = self._latest()
         # what a parent process acquired is not in the queue of a forked child
-        inherited = bool(holds) and holds[0][0] not in self._queue
-        self.__exit__(None, None, None)
+        inherited = hold[0] not in self._queue
+        self._end(hold)
         if inherited:
             raise RuntimeError(f"the lock {self.name!r} was acquired by the parent, before a fork")
 
@@ -177,11 +177,17 @@ class Lock(Handle):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._end(self._latest())
+
+    def _latest(self) -> Hold:
+        """Take out the hold that is to be released."""
         try:
             # the handle is free before the lock is: the next holder may be its next user
-            hold = self._holds.pop()
+            return self._holds.pop()
         except IndexError:
             raise RuntimeError(f"the lock {self.name!r} is released, but not held") from None
+
+    def _end(self, hold: Hold) -> None:
         try:
             next(hold[1], None)
         except RecursionError:
@@ -225,7 +231,7 @@ class Lock(Handle):
         if logs:
             log.acquiring(self.name, self._do_log)
         if waiter is not None:
-            return bool(run(self._take(None, waiter, timeout, scoped, level, by_task=False)))
+            return bool(run(self._take, None, waiter, timeout, scoped, level, False))
         # the common case, inlined: an exclusive lock that is free
         queue = self._queue
         waiter = Waiter()
@@ -245,7 +251,7 @@ class Lock(Handle):
                     if logs:
                         log.acquired(self.name, self._do_log, 0.0)
                     return True
-            return bool(run(self._take(hold, waiter, timeout, scoped, None, by_task=False)))
+            return bool(run(self._take, hold, waiter, timeout, scoped, None, False))
         except BaseException:
             self._undo(hold)
             raise
@@ -260,7 +266,7 @@ class Lock(Handle):
         await task_checkpoint()
         if self._do_log and log.enabled():
             log.acquiring(self.name, self._do_log)
-        return await self._take(None, waiter or Waiter(), timeout, scoped, level, by_task=True)
+        return await self._take(None, waiter or Waiter(), timeout, scoped, level, True)
 
     def _keep(
         self,
@@ -313,7 +319,6 @@ class Lock(Handle):
         timeout: float | None,
         scoped: bool,
         level: object,
-        *,
         by_task: bool,
     ) -> bool:
         """Take the lock; ``False`` when the time is up.

@@ -9,7 +9,6 @@ from lockutils.parking import task_checkpoint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import TracebackType
     from typing import Any
 
     from lockutils.backends.base import Backend
@@ -110,18 +109,7 @@ class SharingLock(Lock):
             return False
         return self._backend is None or self._try_outside(waiter, self._backend, timeout)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        released = Lock(self.name, self._key, self._queue, do_log=self._do_log)
-        released._holds.append(self._latest())
-        released.__exit__(kind, error, traceback)
-
     def _latest(self) -> Hold:
-        """Take out the hold that is to be released."""
         caller = Waiter()
         while True:
             holds = snapshot(self._holds)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from _operator import methodcaller
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,11 +50,18 @@ if TYPE_CHECKING:
 LONGEST = 1_000_000.0
 
 
-def run(coroutine: Any) -> Any:
-    """Run to its end a coroutine that waits by parkers which block instead of suspending."""
+_begin = methodcaller("send", None)
+
+
+def run(make: Callable[..., Any], *arguments: object) -> Any:
+    """Run to its end a coroutine that waits by parkers which block instead of suspending.
+
+    :param make: makes it, of the arguments
+    """
     try:
-        coroutine.send(None)
+        # Made and begun by one call into C: Python complains of a coroutine that was made and
+        # that a signal handler has kept from its beginning.
+        next(map(_begin, map(make, *((one,) for one in arguments))))
     except StopIteration as done:
         return done.value
-    coroutine.close()
     raise RuntimeError("a blocking acquisition was given the parker of a task")

@@ -28,6 +28,7 @@ __all__ = [
     "SimpleQueue",
     "Thread",
     "allocate_lock",
+    "closer_of",
     "get_ident",
     "get_native_id",
     "local",
@@ -122,3 +123,30 @@ def start_thread(function: Callable[[], None]) -> Any:
     thread = Thread()
     start_new_thread(thread.run, (function,))
     return thread
+
+
+def _find_closer() -> Any:
+    """What takes over a descriptor, and closes it when it is dropped.
+
+    An object of C, since a signal handler may raise in any finaliser that is written in Python,
+    and what it raises there is lost.  ``epoll.fromfd`` takes any descriptor (select.epoll).
+    """
+    import select
+
+    for kind in ("epoll", "kqueue"):
+        found = getattr(select, kind, None)
+        for patcher, original in (("gevent.monkey", "get_original"), ("eventlet.patcher", "")):
+            if found is None and patcher in sys.modules:  # both libraries remove it
+                try:
+                    if original:
+                        found = sys.modules[patcher].get_original("select", kind)
+                    else:
+                        found = getattr(sys.modules[patcher].original("select"), kind, None)
+                except (AttributeError, KeyError):
+                    pass
+        if found is not None:
+            return found.fromfd
+    return None
+
+
+closer_of = _find_closer()

@@ -8,10 +8,12 @@ import os
 from lockutils.backends.file import syscalls
 from lockutils.backends.file.descriptors import owners
 from lockutils.local.registry import Registry
+from lockutils.parking.native import closer_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Iterable
+    from typing import Any
 
 #: how many numbers there are
 TICKETS = 2**22
@@ -87,20 +89,29 @@ local_tickets: Registry[LocalTickets] = Registry(LocalTickets)
 class _QueueFile:
     """An open queue file, which closes with its last user."""
 
-    __slots__ = ("_closer", "fd_box", "path")
+    __slots__ = ("_closer", "fd_box")
 
     def __init__(self, path: bytes) -> None:
-        self.path = path
         self.fd_box: list[int] = []
+        #: what closes the descriptor when it is dropped
+        self._closer: list[Any] = []
         descriptor = _Descriptor(self.fd_box, path)
         owners.add(descriptor)
-        #: A generator, since a signal handler may raise at the entry of ``__del__``.  One that is
-        #: dropped is closed by the interpreter, inside its ``try``.
-        self._closer = _closing(descriptor)
-        next(self._closer)
-        writable, _ = syscalls.open_file(self.fd_box, path)
-        if not writable:
-            raise PermissionError(errno.EACCES, "Queue file cannot be written to")
+        try:
+            writable, _ = syscalls.open_file(self.fd_box, path)
+            if not writable:
+                raise PermissionError(errno.EACCES, "Queue file cannot be written to")
+            self._closer.extend(map(closer_of, self.fd_box))
+        finally:
+            if not self._closer:
+                syscalls.close(self.fd_box)
+            owners.discard(descriptor)
+
+    def forget_parent(self) -> None:
+        """In a forked child: close the copy."""
+        for closer in self._closer:
+            closer.close()
+        self.fd_box.clear()
 
 
 class _Descriptor:
@@ -111,20 +122,12 @@ class _Descriptor:
         self.path = path
 
 
-def _closing(descriptor: _Descriptor) -> Generator[None, None, None]:
-    try:
-        yield
-    finally:
-        try:
-            syscalls.close(descriptor.fd_box)
-        finally:
-            owners.discard(descriptor)
-
-
 def _forget_parent() -> None:
     """In a forked child: its parent's tickets are not its own, and the copies are closed."""
     for tickets in [found for _, found in local_tickets.items()]:
         tickets.numbers.clear()
+        for file in list(tickets._file.values()):
+            file.forget_parent()
         tickets._file.clear()
     local_tickets.clear()
 
