@@ -149,13 +149,17 @@ class Sleeper:
     def read(self, fd: int, at_most: float) -> bool:
         """Wait until something can be read from ``fd``, and throw it away.
 
-        Where it cannot be called back, it only waits for a moment.
+        Where it cannot be called back, or fails, it only waits for a moment.
         """
         library = self._library
         if library is None:
             sleep(min(at_most, _PAUSE))
             return False
-        return self._sleep(at_most, library.c.read, fd, library.buffer(4096), 4096)
+        try:
+            return self._sleep(at_most, library.c.read, fd, library.buffer(4096), 4096)
+        except OSError:  # the user has no timer left
+            sleep(min(at_most, _PAUSE))
+            return False
 
     def is_over(self) -> bool:
         """Whether to give up: nobody wants this any more, or the time is up."""

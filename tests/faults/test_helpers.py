@@ -6,7 +6,6 @@ import threading
 import pytest
 from lock_peers import until
 
-from lockutils.backends.file import slot_watch
 from lockutils.parking import helpers
 
 
@@ -89,7 +88,7 @@ def test_without_a_thread_there_is_no_helper_and_no_trace_of_one(monkeypatch, er
         raise error
 
     with monkeypatch.context() as lack:
-        lack.setattr(helpers, "start_new_thread", fail)
+        lack.setattr(helpers, "start_thread", fail)
         for _ in range(2 * helpers.LIMIT):
             with pytest.raises(helpers.NoHelper):
                 helpers.run(lambda: None)
@@ -99,22 +98,3 @@ def test_without_a_thread_there_is_no_helper_and_no_trace_of_one(monkeypatch, er
     assert called.wait(30)
     until(lambda: helpers._idle, "the helper is idle")
     end_idle_ones()
-
-
-def test_who_listens_for_a_slot_is_told_that_there_is_no_helper(monkeypatch):
-    """Another one began to start it, and fails when the second relies on it already."""
-    what, second = (b"nowhere", 0, 0), slot_watch.Bell()
-
-    def fail(_):
-        monkeypatch.setattr(helpers, "run", None)
-        assert second._listen(what) is not None
-        raise helpers.NoHelper
-
-    monkeypatch.setattr(helpers, "run", fail)
-    first = slot_watch.Bell()
-
-    assert first._listen(what) is None
-
-    assert second._lock.acquire(False)  # it rings: he looks again
-    assert not first._lock.acquire(False)  # he knows, and shall not look again at once
-    assert what not in slot_watch._watches

@@ -91,13 +91,13 @@ def test_a_probe(interrupt, monkeypatch, tmp_path, module, name, number, has_nam
         syscalls.close(cell)
 
 
-@pytest.mark.parametrize("fair", [False, True])
-def test_a_release_that_several_handlers_raise_into(monkeypatch, peers, tmp_path, fair):
+@pytest.mark.parametrize("how", [{"fair": True}, {"shared": True}], ids=str)
+def test_a_release_that_several_handlers_raise_into(monkeypatch, peers, tmp_path, how):
     """While it lets others have its core, which may take long."""
     holder = peers.python(HOLDER.format(OURS), tmp_path)
     assert holder.hear() == "held"
     before = open_descriptors()
-    lock = lockutils.lock("name", external=True, lock_path=tmp_path, fair=fair)
+    lock = lockutils.lock("name", external=True, lock_path=tmp_path, **how)
     waiting = Background(lock.acquire)
     until(lambda: sleeps_for_a_lock(os.getpid()), "it waits")
     assert holder.ask() == "released"
@@ -119,15 +119,15 @@ def test_a_release_that_several_handlers_raise_into(monkeypatch, peers, tmp_path
 def test_what_is_given_up_is_given_up_although_two_handlers_raise(monkeypatch, tmp_path, reentrant):
     lock = lockutils.lock("name", external=True, lock_path=tmp_path, reentrant=reentrant)
     lock.acquire()
-    real, made = request.FileRequest.release, []
+    real, made = request.FileRequest.cancel, []
 
-    def release(request):
-        made.append(request)
+    def cancel(held):
+        made.append(held)
         if len(made) < 3:
             raise Interrupted  # as at the beginning of the call
-        real(request)
+        real(held)
 
-    monkeypatch.setattr(request.FileRequest, "release", release)
+    monkeypatch.setattr(request.FileRequest, "cancel", cancel)
     with pytest.raises(Interrupted):
         lock.release()
     monkeypatch.undo()

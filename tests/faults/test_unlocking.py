@@ -12,8 +12,8 @@ from lock_peers import HOLDER, OURS, Background, until, waiters  # noqa: E402
 
 import lockutils  # noqa: E402
 from lockutils.backends.file import syscalls  # noqa: E402
-from lockutils.backends.file.queue import Place  # noqa: E402
-from lockutils.backends.file.tickets import Line, Ticket  # noqa: E402
+from lockutils.backends.file.queue import QueueRange  # noqa: E402
+from lockutils.backends.file.tickets import LocalTickets, QueueEntry  # noqa: E402
 
 if not hasattr(fcntl, "F_OFD_SETLK"):
     pytest.skip("no open file description locks on this platform", allow_module_level=True)
@@ -41,29 +41,30 @@ def fail_in_queue(monkeypatch, tmp_path):
     return fail_in_queue
 
 
-def new_place(tmp_path):
-    place = Place(os.fsencode(tmp_path / "it"))
-    place.line = Line()
-    return place
+def entries(tmp_path, count):
+    """What stands in line for one process."""
+    place, tickets = QueueRange(os.fsencode(tmp_path / "it")), LocalTickets()
+    made = []
+    for _ in range(count):
+        made.append(QueueEntry(place.path, place.queue, place.first_byte, strict=False))
+        made[-1].tickets = tickets
+        made[-1].take()
+    return made
 
 
 def test_a_ticket_is_given_back_all_the_same(tmp_path, fail_in_queue):
     """Others of the process keep the descriptor open, so that closing does not free it."""
-    ours, others = new_place(tmp_path), new_place(tmp_path)
-    tickets = [Ticket(ours), Ticket(ours), Ticket(ours), Ticket(others)]
-    for ticket in tickets:
-        ticket.take()
+    ours, (theirs,) = entries(tmp_path, 3), entries(tmp_path, 1)
     failures = fail_in_queue(syscalls.UNLOCK, 3)
 
-    for ticket in tickets[1], tickets[0], tickets[2]:
-        assert not tickets[3].is_first()
-        ticket.drop_number()
+    for entry in ours[1], ours[0], ours[2]:
+        assert theirs.ahead(1)
+        entry.give_back()
 
     assert not failures
-    assert ours.line.cell
-    assert tickets[3].is_first()
-    for ticket in tickets:
-        ticket.give_back()
+    assert ours[0].tickets.fd_box
+    assert not theirs.ahead(1)
+    theirs.give_back()
 
 
 @pytest.fixture
@@ -90,22 +91,8 @@ def test_a_timeout_is_no_error(holder, lock, fail_in_queue, error_number):
     lock.release()
 
 
-def test_who_goes_on_for_another_waits_unseen_if_need_be(holder, lock, fail_in_queue, tmp_path):
-    """The order is the kernel's, then."""
-    while not waiters(tmp_path / "name"):  # else the time was up before the helper began
-        assert not lock.acquire(timeout=0.05)
-    failures = fail_in_queue(syscalls.READ, 2)
-    waiter = Background(lock.acquire, timeout=30)
-    until(lambda: not failures, "the second waiter goes on for the first")
-
-    assert holder.ask() == "released"
-
-    assert waiter.result()
-    lock.release()
-
-
 def test_a_timeout_while_another_tool_has_the_record_lock(peers, lock, monkeypatch, tmp_path):
-    """The helper has the flock meanwhile, and is to let go of it."""
+    """The waiter has the flock meanwhile, and is to let go of it."""
     (tmp_path / "name").touch()
     tool = peers.python(
         "import fcntl, sys\n"
@@ -116,17 +103,22 @@ def test_a_timeout_while_another_tool_has_the_record_lock(peers, lock, monkeypat
         tmp_path / "name",
     )
     assert tool.hear() == "held"
-    real, failures = syscalls.flock_unlock, []
+    seen = []
+    real, failures = syscalls.flock, []
 
-    def fail(descriptor):
-        if sys._getframe(1).f_code.co_name != "_let_others_pass":  # after a try, say
-            return real(descriptor)
-        failures.append(descriptor)
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
+    def fail(fd, operation):
+        if operation == fcntl.LOCK_UN and sys._getframe(1).f_code.co_name == "release":
+            failures.append(fd)
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(fd, operation)
 
-    monkeypatch.setattr(syscalls, "flock_unlock", fail)
-    while not failures:  # else the time was up before the helper began
-        assert not lock.acquire(timeout=0.05)
+    monkeypatch.setattr(syscalls, "flock", fail)
+    while "OFDLCK" not in seen:
+        waiter = Background(lock.acquire, timeout=0.05)
+        while not waiter.join(0.001):
+            seen += waiters(tmp_path / "name")
+        assert not waiter.result()
+    assert failures
     monkeypatch.undo()
 
     tool.end()

@@ -1,6 +1,7 @@
 """The default directory: no other user's is used, however it came there; and what is swept."""
 
 import os
+import shutil
 
 import pytest
 from lock_peers import until_waited_for
@@ -83,7 +84,7 @@ class TestOfAnotherUser:
         for name in ("name", "0", ".lockutils-queue"):
             attacker("open(path, 'w').close(); os.chmod(path, 0o666)", path=default / name)
         queue = default / ".lockutils-queue"
-        ticket = "lockutils.backends.file.queue.Place(os.fsencode(path)).first_ticket"
+        ticket = "lockutils.backends.file.queue.QueueRange(os.fsencode(path)).first_byte"
         for name in ("name", "0"):
             attacker(f"ticket = {ticket}", path=default / name)
             attacker("lock_span(path, 'write', ticket, 1, os.O_RDWR)", path=queue)
@@ -112,6 +113,64 @@ class TestOfAnotherUser:
         for attack in ("os.rename(path, path + '2')", "os.rmdir(path)", "os.listdir(path)"):
             with pytest.raises(Refused, match=r"not permitted|denied"):
                 attacker(attack, path=str(default))
+
+
+class TestMovedThere:
+    """A file of the victim's that another moved to where the directory was is not taken."""
+
+    @pytest.fixture
+    def moved(self, victim, attacker, default, place):
+        """The victim made a file where it was told to; now it is in place of its default one."""
+        shared = place / "of all"
+        shared.mkdir()
+        shared.chmod(0o777)
+        for name in ("name", "0", "other"):
+            assert victim("take(name, lock_path=path)", name=name, path=shared)
+        assert victim("take('name')")
+        victim("drop()")
+        shutil.rmtree(default)  # by a cleaner
+        attacker("os.mkdir(path); os.chmod(path, 0o777)", path=default)
+        for name in ("name", "0", "other"):
+            attacker("os.rename(one, other)", one=shared / name, other=default / name)
+
+    @pytest.mark.parametrize("way", WAYS)
+    @pytest.mark.usefixtures("moved")
+    def test_is_refused(self, victim, default, way):
+        assert_refused(victim, default, f"belongs to user {ATTACKER}", [way])
+
+    def test_while_we_wait(self, victim, actor, attacker, parent, default, place):
+        other = actor(VICTIM)
+        other("lockutils.front.settings.default_parent = lambda: parent", parent=parent)
+        assert other("take('name')")
+        victim.tell("take('name')")
+        until_waited_for(default / "name")
+        shared = place / "of all"
+        shared.mkdir()
+        shared.chmod(0o777)
+        assert other("take('name', lock_path=path)", path=shared)
+        shutil.rmtree(default)
+        attacker("os.mkdir(path); os.chmod(path, 0o777)", path=default)
+        attacker("os.rename(one, other)", one=shared / "name", other=default / "name")
+        other("drop()")
+
+        with pytest.raises(Refused, match=f"belongs to user {ATTACKER}"):
+            victim.answer()
+
+    def test_one_that_was_made_in_the_directory_is_marked(self, victim, default):
+        """With what nobody else can give it: neither a link nor a file made elsewhere has it."""
+        assert victim("take('name')")
+
+        assert (default / "name").stat().st_mode & 0o7777 == 0o1600
+
+    def test_an_unmarked_one_of_an_older_version_is_used_where_the_directory_is_ours(
+        self, victim, default
+    ):
+        assert victim("take('name')")
+        victim("drop()")
+        (default / "name").chmod(0o600)
+
+        assert victim("take('name')")
+        assert not victim("take('name', 'external_lock', blocking=False)")
 
 
 class TestParent:

@@ -6,6 +6,7 @@ spin, to see another error than there is, or to believe that he has what he has 
 
 import errno
 import os
+from time import monotonic
 
 import pytest
 from lock_peers import until_waited_for
@@ -14,12 +15,14 @@ from users import IS_ROOT, VICTIM, Refused
 import lockutils
 from lockutils.backends.file import lock_file, syscalls
 from lockutils.backends.file.directory import Directory
-from lockutils.backends.file.queue import DECLARED, Place
+from lockutils.backends.file.queue import DECLARED, QueueRange
 from lockutils.backends.file.request import FileRequest
-from lockutils.backends.file.tickets import TICKETS
+from lockutils.backends.file.tickets import BYTES, TICKETS
+from lockutils.parking.deadline import Deadline
 
 QUEUE = ".lockutils-queue"
-HALF = TICKETS // 2
+ALL = TICKETS * BYTES
+HALF = ALL // 2
 
 
 @pytest.fixture
@@ -42,7 +45,7 @@ def holder(actor, readable):
 
 
 def first_ticket(folder):
-    return Place(os.fsencode(folder / "name")).first_ticket
+    return QueueRange(os.fsencode(folder / "name")).first_byte
 
 
 class TestWhoMayOnlyRead:
@@ -57,7 +60,7 @@ class TestWhoMayOnlyRead:
 
         assert victim.answer()
 
-    @pytest.mark.parametrize("length", [TICKETS, 0])
+    @pytest.mark.parametrize("length", [ALL, 0])
     def test_can_take_all_tickets_away(self, victim, attacker, holder, readable, length):
         """Which is an error where an order was asked for, and costs the order elsewhere."""
         start = first_ticket(readable)
@@ -128,7 +131,7 @@ class TestWhoMayWriteTheQueue:
         [
             [(0, 1), (HALF, 1)],  # whatever number is taken, there is a higher one
             [(0, 1), (HALF - 1, 1), (2 * HALF - 2, 1)],  # there is no highest one
-            [(0, TICKETS)],
+            [(0, ALL)],
             [(0, 0)],
         ],
     )
@@ -246,11 +249,11 @@ raging.wait()
         replaced += [None] * 1000
         assert not contender.try_now()
         assert replaced
-        assert not lockutils.backends.file.descriptors.opened
+        assert not lockutils.backends.file.descriptors.owners
 
     def test_is_waited_for_until_he_stops(self, contender, replaced, tmp_path):
         replaced += [None] * (2 * lock_file._QUICK_ROUNDS)
-        assert contender.block()
+        assert contender.block(Deadline(None, monotonic))
         assert not replaced
 
     def test_between_the_two_ways_to_open_it_is_an_error(self, contender, monkeypatch):
