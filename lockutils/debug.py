@@ -1,4 +1,4 @@
-"""Help in looking for errors: the public name of :mod:`lockutils.observe.debug`."""
+"""Help in looking for errors: the public name of ``lockutils.observe.debug``."""
 
 from lockutils.observe.debug import Inversion, stop_watching_order, watch_order
 

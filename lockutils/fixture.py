@@ -1,4 +1,4 @@
-"""The public name of :mod:`lockutils.oslo.fixture`, as oslo.concurrency has it."""
+"""The public name of ``lockutils.oslo.fixture``, as oslo.concurrency has it."""
 
 from lockutils.oslo.fixture import ExternalLockFixture, LockFixture
 

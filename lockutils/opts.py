@@ -1,4 +1,4 @@
-"""The public name of :mod:`lockutils.oslo.conf`, as oslo.concurrency has it."""
+"""The public name of ``lockutils.oslo.conf``, as oslo.concurrency has it."""
 
 from lockutils.oslo.conf import list_opts, register_opts
 

@@ -311,7 +311,7 @@ class BackendConformance:
     def test_can_be_cancelled_at_each_instruction(self, new_request, is_open, step, mode):
         """The step may go on after that; its caller cancels in the end, as always."""
         request, steps = None, 0
-        for stepping in each_step(lambda: request.cancel(), self.modules, only_handlers=True):
+        for stepping in each_step(request.cancel, self.modules, only_handlers=True):
             request = new_request(**mode)
             if step == "cancel":
                 assert self.taken(request)
@@ -362,9 +362,7 @@ class BackendConformance:
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
     @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-    def test_a_forked_child_cancels_nothing_of_its_parents(
-        self, new_request, elsewhere, mode
-    ):
+    def test_a_forked_child_cancels_nothing_of_its_parents(self, new_request, elsewhere, mode):
         request, other = new_request(**mode), elsewhere()
         assert self.taken(request)
         check_fork_of(request, other)
@@ -487,7 +485,6 @@ class OrderConformance:
 
         is_open()
 
-
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
     @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
     def test_a_forked_child_leaves_its_parents_place_in_line(self, new_request, elsewhere):
@@ -602,7 +599,7 @@ class BlockingConformance:
 
     def test_can_be_cancelled_at_each_instruction_of_a_wait(self, new_request, is_open, mode):
         request, steps, has_begun = None, 0, False
-        for stepping in each_step(lambda: request.cancel(), self.modules, only_handlers=True):
+        for stepping in each_step(request.cancel, self.modules, only_handlers=True):
             request, deadline = new_request(**mode), forever()
             with stepping:
                 outcome = request.block(deadline)
@@ -610,7 +607,7 @@ class BlockingConformance:
             assert request.grant is None or not (stepping.happened and has_begun), stepping.where
             assert outcome is (request.grant is not None) or stepping.happened
             request.cancel()
-            steps += 1
+            steps += 1  # noqa: SIM113 (also counted elsewhere)
             if steps % 20 == 0:
                 is_open()
         is_open()
@@ -646,7 +643,7 @@ class FileConformance:
 
         for call in ("try_now", "wait"):
             refused = backend.request("key")
-            with pytest.raises(LockPathError) as refusal:
+            with pytest.raises(LockPathError) as refusal:  # noqa: PT012
                 if call == "try_now":
                     refused.try_now()
                 else:

@@ -98,7 +98,7 @@ def test_as_many_sleep_on_the_file_as_may_pass_each_other(
     holder.release()
     for _ in line:
         served = None
-        until(lambda: [peer for peer in line if peer.has_spoken()], "one is served")
+        until(lambda: [peer for peer in line if peer.has_spoken()], "one is served")  # noqa: B023
         served = next(peer for peer in line if peer.has_spoken())
         assert served.hear() == "held"
         line = [peer for peer in line if peer is not served]
