@@ -71,7 +71,7 @@ def second_open_of(descriptor):
 @pytest.fixture
 def _sleeps_in_python(monkeypatch):
     """A wait is Python's own call, which the test replaces; no call of the C library."""
-    monkeypatch.setattr(sleeper, "_load", lambda: None)
+    monkeypatch.setattr(sleeper, "load", lambda: None)
     monkeypatch.setattr(sleeper, "flock", syscalls.flock)
     monkeypatch.setattr(sleeper, "fcntl", syscalls._fcntl)
 

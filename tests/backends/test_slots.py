@@ -253,7 +253,7 @@ class TestWait:
         if lack == "no inotify instance":
             monkeypatch.setattr(sleeper.Sleeper, "watch_closing", lambda *_: None)
         else:
-            monkeypatch.setattr(sleeper, "_load", lambda: None)
+            monkeypatch.setattr(sleeper, "load", lambda: None)
         monkeypatch.setattr(slots, "_LOOK", 0.01)
         pauses = []
         for module in (slots, sleeper):

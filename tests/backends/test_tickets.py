@@ -16,8 +16,9 @@ fcntl = pytest.importorskip("fcntl")
 from lock_peers import Background, open_descriptors  # noqa: E402
 
 from lockutils.backends.file import syscalls  # noqa: E402
+from lockutils.backends.file.local_tickets import TICKETS, LocalTickets  # noqa: E402
 from lockutils.backends.file.queue import QueueRange  # noqa: E402
-from lockutils.backends.file.tickets import TICKETS, LocalTickets, QueueEntry  # noqa: E402
+from lockutils.backends.file.tickets import QueueEntry  # noqa: E402
 
 if sys.version_info >= (3, 12):
     pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")

@@ -5,7 +5,7 @@ import errno
 import os
 
 from lockutils.backends.file import syscalls
-from lockutils.parking import sleeper
+from lockutils.parking import callback
 
 PYTHON = ("_open", "flock", "_fcntl", "fstat", "lstat")
 #: those that sleep, by the C library: what has them, and its name for them
@@ -28,9 +28,9 @@ def _place_of(name):
     """What has the call, and by which name."""
     if not name.startswith("c."):
         return syscalls, name
-    assert sleeper.why_not() is None
+    assert callback.why_not() is None
     name = name[2:]
-    return (sleeper._library if name == "fcntl" else sleeper._library.c), name
+    return callback.load().c, name
 
 
 class Failing:

@@ -12,8 +12,9 @@ from lock_peers import HOLDER, OURS, Background, waiters  # noqa: E402
 
 import lockutils  # noqa: E402
 from lockutils.backends.file import syscalls  # noqa: E402
+from lockutils.backends.file.local_tickets import LocalTickets  # noqa: E402
 from lockutils.backends.file.queue import QueueRange  # noqa: E402
-from lockutils.backends.file.tickets import LocalTickets, QueueEntry  # noqa: E402
+from lockutils.backends.file.tickets import QueueEntry  # noqa: E402
 
 if not hasattr(fcntl, "F_OFD_SETLK"):
     pytest.skip("no open file description locks on this platform", allow_module_level=True)
