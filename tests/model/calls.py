@@ -2,8 +2,9 @@
 
 from steps import call
 
-TICKETS, FILE, LOCK_FILE, SLOTS, POSIX = (
+TICKETS, LOCAL_TICKETS, FILE, LOCK_FILE, SLOTS, POSIX = (
     "backends/file/tickets.py",
+    "backends/file/local_tickets.py",
     "backends/file/request.py",
     "backends/file/lock_file.py",
     "backends/file/slots.py",
@@ -27,7 +28,7 @@ UNLOCKS_NUMBER = call(
     "unlock_number", TICKETS, "QueueEntry.give_back", "syscalls.span_unlock(", "unlocks a number"
 )
 LOOKS_AHEAD = call(
-    "look", TICKETS, "QueueEntry._nearest", "self._find(fd, number - _HALF", "looks ahead"
+    "look", TICKETS, "QueueEntry._nearest", "self._find(fd, number - HALF", "looks ahead"
 )
 LOOKS_NEAR = call(
     "look", TICKETS, "QueueEntry._nearest", "self._find(fd, number - reach", "looks for a nearer"
@@ -42,7 +43,11 @@ LETS_TICKET_GO = call(
     "unlock_read", FILE, "FileRequest._wait_for_turn", "entry.unlock(ahead)", "unlocks that"
 )
 DROPS_REQUEST = call(
-    "drop_request", TICKETS, "_closing", "syscalls.close(descriptor.fd_box)", "drops its request"
+    "drop_request",
+    LOCAL_TICKETS,
+    "_QueueFile.__init__",
+    "map(closer_of, self.fd_box)",
+    "drops its request",
 )
 
 # --- the lock file
@@ -95,10 +100,10 @@ WAITS_RECORD = call(
     "sleeps for another tool",
 )
 UNLOCKS_RECORD = call(
-    "record_unlock", POSIX, "release", "_fcntl(fd, _SETLK, _UNLOCK)", "unlocks the record lock"
+    "record_unlock", POSIX, "release", "_fcntl(fd_box[0], _SETLK, _UNLOCK)", "unlocks the record lock"
 )
-UNLOCKS_FLOCK = call("flock_unlock", POSIX, "release", "flock(fd, LOCK_UN)", "unlocks the flock")
-CLOSES = call("close", POSIX, "release", "_close(fd)", "closes the lock file")
+UNLOCKS_FLOCK = call("flock_unlock", POSIX, "release", "flock(fd_box[0], LOCK_UN)", "unlocks the flock")
+CLOSES = call("close", POSIX, "release", "close(fd_box)", "closes the lock file")
 
 # --- slots
 TRIES_SLOT = call(

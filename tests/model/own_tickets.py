@@ -4,6 +4,7 @@ from process import put
 from steps import model_only, own
 
 TICKETS = "backends/file/tickets.py"
+LOCAL_TICKETS = "backends/file/local_tickets.py"
 
 
 def first(numbers, sign, ring):
@@ -30,7 +31,7 @@ def NEWEST(shared):
     return [(shared.newest, shared)]
 
 
-@own(TICKETS, "LocalTickets.claim", "claimed.setdefault(number, mine)", "claims a number")
+@own(LOCAL_TICKETS, "LocalTickets.claim", "claimed.setdefault(number, mine)", "claims a number")
 def CLAIMS(shared, number):
     """The result is whether no other thread was faster."""
     if number in shared.claimed:
@@ -42,7 +43,7 @@ def CLAIMS(shared, number):
     return [(True, shared._replace(claimed=claimed, newest=newest))]
 
 
-@own(TICKETS, "LocalTickets.claim", "return self.newest() == number", "is it beyond the others?")
+@own(LOCAL_TICKETS, "LocalTickets.claim", "return self.newest() == number", "is it beyond the others?")
 def IS_NEWEST(shared, number):
     return [(shared.newest == number, shared)]
 
