@@ -37,6 +37,10 @@ SMALL = {
     "two that come twice": ([comes(DEFAULT, 2)] * 2, {}),
     "one that does not wait": ([comes(DEFAULT, waits=False), comes(DEFAULT), comes(FAIR)], {}),
     "another tool": ([comes(DEFAULT), comes(READER)], {"tool": True}),
+    "another tool, all may give up": (
+        [comes(DEFAULT, gives_up=True), comes(READER, gives_up=True)],
+        {"tool": True},
+    ),
     "slots": ([comes(SLOT)] * 3, {"crashes": False}),
     "slots, and crashes": ([comes(SLOT)] * 3, {"looks": True}),
     "four for two slots": (_line(*[SLOT] * 4), {"crashes": False}),

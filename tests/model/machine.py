@@ -14,7 +14,7 @@ from kernel import LOOKS, Kernel
 from process import DEAD, Process, locks_of
 from program_request import SLOT
 from settling import OVERTAKES, Settling
-from steps import SERVED, Step
+from steps import DECIDES, SERVED, Step
 from threads import ENDED, INTERRUPTED, Threads
 
 
@@ -268,7 +268,7 @@ class Machine:
                 parts = order.begun(parts, self._processes, position, me)
                 continue
             barged, was_in_line = told
-            if step is SERVED and not barged and any(parts[position][1][me]):
+            if step in (DECIDES, SERVED) and not barged and any(parts[position][1][me]):
                 return OVERTAKES
             parts = order.ended(parts, self._processes, position, me, was_in_line)
         if move.after == self._dead:

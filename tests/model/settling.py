@@ -72,9 +72,12 @@ class Settling:
         shared = process.shared
         was_in_line = me in shared.in_line
         abandoned = shared.calls[me] is not None and shared.calls[me].over
-        if step is DECIDES and not abandoned and passes(shared, me, others):
-            return OVERTAKES
-        if step is LINED_UP:
+        if step is DECIDES and not abandoned:
+            if passes(shared, me, others):
+                return OVERTAKES
+            shared = shared._replace(in_line=shared.in_line - {me})
+            events.append((step, me, False, was_in_line))
+        elif step is LINED_UP:
             shared = shared._replace(in_line=shared.in_line | {me})
         elif step in (SERVED, GONE):
             shared = shared._replace(in_line=shared.in_line - {me})
