@@ -17,7 +17,7 @@ from collections.abc import Callable
 from benchmarks.children import answer, orders
 from benchmarks.order import COLUMNS
 from lockutils import lock
-from lockutils.backends.file.request import FileClaim
+from lockutils.backends.file.request import FileRequest
 
 #: seconds for somebody to give back a ticket: he may not be running
 PATIENCE = 0.5
@@ -25,25 +25,25 @@ PATIENCE = 0.5
 counts: Counter[str] = Counter()
 
 
-def counted(served: Callable[[FileClaim], None]) -> Callable[[FileClaim], None]:
+def counted(served: Callable[[FileRequest], None]) -> Callable[[FileRequest], None]:
     """What a contender does that has waited and has the lock, with a look at the queue before."""
 
-    def counting(self: FileClaim) -> None:
-        ticket = None if self._post is None else self._post.ticket
-        if ticket is not None:
+    def counting(self: FileRequest) -> None:
+        entry = self._entry
+        if entry is not None and entry.is_taken:
             counts["with a ticket"] += 1
-            if not ticket.is_first():
+            if entry.ahead(1):
                 deadline = time.monotonic() + PATIENCE
-                while not ticket.is_first() and time.monotonic() < deadline:
+                while entry.ahead(1) and time.monotonic() < deadline:
                     time.sleep(0.0001)
-                counts["given back" if ticket.is_first() else "overtakes"] += 1
+                counts["overtakes" if entry.ahead(1) else "given back"] += 1
         served(self)
 
     return counting
 
 
 def main(directory: str) -> None:
-    FileClaim._served = counted(FileClaim._served)  # type: ignore[method-assign,assignment]
+    FileRequest._served = counted(FileRequest._served)  # type: ignore[method-assign,assignment]
     for start, count, yields in orders():
         counts.clear()
         time.sleep(max(0.0, start - time.monotonic()))
