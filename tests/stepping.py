@@ -57,7 +57,6 @@ class Stepping:
                 self._happen()
         return self._trace
 
-
     def _counts(self, frame):
         if not self._only_handlers:
             return True

@@ -93,9 +93,9 @@ async def served_one_after_the_other(kind, **options):
         await kind.until(lambda: any(w.state == kinds.IN for w in waiters))
         inside = [w for w in waiters if w.state == kinds.IN]
         assert len(inside) == 1
-        served.add(inside[0])
+        served.update(inside)
         inside[0].may_leave = True
-        await kind.until(lambda: inside[0].state == kinds.DONE)
+        await kind.until(lambda: not any(w.state == kinds.IN for w in inside))  # noqa: B023
     await nothing_is_left()
 
 

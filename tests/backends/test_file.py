@@ -31,7 +31,6 @@ from lock_peers import (  # noqa: E402
     until_waited_for,
     waiters,
 )
-
 from processes import InProcess  # noqa: E402
 
 import lockutils  # noqa: E402

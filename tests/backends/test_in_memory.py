@@ -5,8 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import lockutils
 import pytest
+
+import lockutils
 
 HERE = Path(__file__).parent
 KINDS = ("thread", "eventlet", "eventlet-patched", "gevent", "gevent-patched", "asyncio", "trio")

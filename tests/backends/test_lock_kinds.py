@@ -72,8 +72,8 @@ def second_open_of(descriptor):
 def _sleeps_in_python(monkeypatch):
     """A wait is Python's own call, which the test replaces; no call of the C library."""
     monkeypatch.setattr(sleeper, "_load", lambda: None)
-    monkeypatch.setattr(sleeper, "flock", lambda *args: syscalls.flock(*args))
-    monkeypatch.setattr(sleeper, "fcntl", lambda *args: syscalls._fcntl(*args))
+    monkeypatch.setattr(sleeper, "flock", syscalls.flock)
+    monkeypatch.setattr(sleeper, "fcntl", syscalls._fcntl)
 
 
 @pytest.fixture

@@ -71,7 +71,8 @@ def leaks(folder):
     return [
         target
         for target in open_descriptors().values()
-        if (str(folder) in target or target == "anon_inode:inotify") and ".lockutils-queue" not in target
+        if (str(folder) in target or target == "anon_inode:inotify")
+        and ".lockutils-queue" not in target
     ]
 
 
@@ -98,7 +99,9 @@ def wait_in_background(contender, path):
 
 
 def waits(path, pid="self"):
-    return waiters(path) or any(target == "anon_inode:inotify" for target in open_descriptors(pid).values())
+    return waiters(path) or any(
+        target == "anon_inode:inotify" for target in open_descriptors(pid).values()
+    )
 
 
 class TestExclusion:
@@ -447,7 +450,11 @@ class TestUnusableFiles:
         waiting = wait_in_background(contender, path)
         pid = os.fork()
         if pid == 0:
-            os._exit(1 if [target for target in leaks(path.parent) if not target.startswith('anon_inode')] else 0)
+            os._exit(
+                1
+                if [target for target in leaks(path.parent) if not target.startswith("anon_inode")]
+                else 0
+            )
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
         full[0].kill()

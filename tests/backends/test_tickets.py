@@ -63,12 +63,12 @@ def ahead(entry, count=TICKETS):
 
 def locked(entry, numbers=range(20)):
     """The numbers that whoever waits for them, on a descriptor of his own, would sleep for."""
-    found = []
     with open(entry._queue, "rb+") as file:
-        for one in numbers:
-            if syscalls.span_in_use(file.fileno(), entry._bytes(syscalls.READ, one)):
-                found.append(one)
-    return found
+        return [
+            one
+            for one in numbers
+            if syscalls.span_in_use(file.fileno(), entry._bytes(syscalls.READ, one))
+        ]
 
 
 def kept(entry):
@@ -103,7 +103,7 @@ class TestNumbers:
         numbers = [(start + position) % TICKETS for position in range(5)]
         assert [number(entry) for entry in entries] == numbers
         for position in (0, 1, 2, 4):
-            before = [one for one in reversed(numbers[:position])]
+            before = list(reversed(numbers[:position]))
             assert ahead(entries[position]) == before
         assert [found for found, _ in entries[4].ahead(2)] == [numbers[3], numbers[2]]
         entries[1].give_back(lowest=True)

@@ -120,7 +120,6 @@ class World:
         until(lambda: self._peer.ask("is_open_to_all()") == "yes", "all is free")
         assert not self.lock()._queue
 
-
     def _all_is_closed(self):
         gc.collect()  # an error refers to where it was raised
         return open_descriptors().items() <= self._descriptors.items()
@@ -236,7 +235,14 @@ def world(request, peers, tmp_path, mode, monkeypatch):
 @pytest.mark.parametrize("mode", FAILING)
 @pytest.mark.parametrize(
     "operation",
-    [try_a_free_one, try_a_held_one, wait, wait_in_vain, wait_in_vain_and_again, wait_behind_one_of_ours],
+    [
+        try_a_free_one,
+        try_a_held_one,
+        wait,
+        wait_in_vain,
+        wait_in_vain_and_again,
+        wait_behind_one_of_ours,
+    ],
 )
 def test_leaves_nothing(world, operation, error_number, all_after):
     number = 0

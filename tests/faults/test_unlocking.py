@@ -8,7 +8,7 @@ import pytest
 
 fcntl = pytest.importorskip("fcntl")
 
-from lock_peers import HOLDER, OURS, Background, until, waiters  # noqa: E402
+from lock_peers import HOLDER, OURS, Background, waiters  # noqa: E402
 
 import lockutils  # noqa: E402
 from lockutils.backends.file import syscalls  # noqa: E402
