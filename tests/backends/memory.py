@@ -103,6 +103,8 @@ class MemoryBackend:
     """A session, and the thread that alone speaks to the server.  See backends/base.py."""
 
     shares = True
+    #: names the place, as the directory of files does
+    path = b"memory"
 
     def __init__(self, server=None):
         self.server = Server() if server is None else server

@@ -9,12 +9,12 @@ from mounts import FILE_SYSTEMS, Missing, is_fuse, run_in
 #: of the tests that there are, one for each thing that a file system might do in its own way
 TESTS = {
     "tests/backends/test_file.py": [
-        "TestFileClaim",
+        "TestFileBackend",
         "TestReplacedFile::test_while_we_wait[flock-unlink_and_make]",
         "TestReplacedFile::test_while_we_wait[flock-remove_directory]",
         "TestReplacedFile::test_while_we_wait[lockf-rename_over]",
         "TestReadOnlyFile::test_excludes_and_is_excluded_by_whoever_may_write",
-        "TestStandAside::test_of_a_lock_that_gave_up",
+        "TestGivenUp::test_by_a_lock",
     ],
     "tests/backends/test_shared.py": [
         "TestExclusion::test_readers_share_and_a_writer_does_not",
@@ -26,8 +26,11 @@ TESTS = {
         "TestExclusion::test_in_the_order_of_arrival",
     ],
     "tests/backends/test_tickets.py": [
-        "test_numbers_rise_over_all_processes",
-        "test_a_wait_ends_when_all_lower_ones_are_gone",
+        "TestNumbers::test_rise_over_all_processes",
+        "TestOrder::test_the_nearest_ones_come_first",
+    ],
+    "tests/backends/test_in_line.py": [
+        "test_as_many_sleep_on_the_file_as_may_pass_each_other",
     ],
     "tests/interop/test_foreign_tools.py": [
         "test_its_holder_excludes_us_until_it_lets_go",
@@ -61,13 +64,13 @@ def test_the_driver_is_as_everywhere(name):
     some = " and ".join(f"not {word}" for word in left_out)
     if "keeps the locks" in name:
         # while somebody waits for a lock on a file, this server does nothing else with the file
-        some = "TestFileClaim"
+        some = "TestFileBackend"
 
     printed = run(name, RUN, some)
 
     counts = re.search(r"^(\d+) passed, (\d+) deselected in", printed, re.MULTILINE)
     assert counts, printed  # none was skipped
-    assert int(counts[1]) >= (30 if some != "TestFileClaim" else 17)
+    assert int(counts[1]) >= (30 if some != "TestFileBackend" else 17)
 
 
 @pytest.mark.parametrize("name", ["ext4", "xfs", "btrfs", "tmpfs", "overlay"])

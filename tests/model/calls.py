@@ -100,9 +100,15 @@ WAITS_RECORD = call(
     "sleeps for another tool",
 )
 UNLOCKS_RECORD = call(
-    "record_unlock", POSIX, "release", "_fcntl(fd_box[0], _SETLK, _UNLOCK)", "unlocks the record lock"
+    "record_unlock",
+    POSIX,
+    "release",
+    "_fcntl(fd_box[0], _SETLK, _UNLOCK)",
+    "unlocks the record lock",
 )
-UNLOCKS_FLOCK = call("flock_unlock", POSIX, "release", "flock(fd_box[0], LOCK_UN)", "unlocks the flock")
+UNLOCKS_FLOCK = call(
+    "flock_unlock", POSIX, "release", "flock(fd_box[0], LOCK_UN)", "unlocks the flock"
+)
 CLOSES = call("close", POSIX, "release", "close(fd_box)", "closes the lock file")
 
 # --- slots

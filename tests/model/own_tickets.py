@@ -43,7 +43,12 @@ def CLAIMS(shared, number):
     return [(True, shared._replace(claimed=claimed, newest=newest))]
 
 
-@own(LOCAL_TICKETS, "LocalTickets.claim", "return self.newest() == number", "is it beyond the others?")
+@own(
+    LOCAL_TICKETS,
+    "LocalTickets.claim",
+    "return self.newest() == number",
+    "is it beyond the others?",
+)
 def IS_NEWEST(shared, number):
     return [(shared.newest == number, shared)]
 

@@ -126,6 +126,7 @@ class TestMovedThere:
         shared.chmod(0o777)
         for name in ("name", "0", "other"):
             assert victim("take(name, lock_path=path)", name=name, path=shared)
+        victim("drop()")
         assert victim("take('name')")
         victim("drop()")
         shutil.rmtree(default)  # by a cleaner
@@ -147,7 +148,7 @@ class TestMovedThere:
         shared = place / "of all"
         shared.mkdir()
         shared.chmod(0o777)
-        assert other("take('name', lock_path=path)", path=shared)
+        assert actor(VICTIM)("take('name', lock_path=path)", path=shared)
         shutil.rmtree(default)
         attacker("os.mkdir(path); os.chmod(path, 0o777)", path=default)
         attacker("os.rename(one, other)", one=shared / "name", other=default / "name")

@@ -7,7 +7,7 @@ import os
 import socket
 
 import pytest
-from lock_peers import is_free, run_python, until_waited_for
+from lock_peers import is_free, open_descriptors, run_python, until, until_waited_for
 from users import ATTACKER, IS_ROOT, VICTIM, Refused
 
 import lockutils
@@ -249,6 +249,11 @@ class TestRemoval:
         assert target.read_text() == "precious"
 
 
+def watches(actor):
+    opened = open_descriptors(actor.peer.process.pid).values()
+    return "anon_inode:inotify" in opened
+
+
 class TestQueueFile:
     """It orders those who wait; what excludes is the lock file alone, and goes on doing so."""
 
@@ -275,7 +280,10 @@ class TestQueueFile:
             assert "LockPathError" in refusal.value.kind
             assert refusal.value.filename == str(shared / QUEUE)
         else:
-            until_waited_for(shared / "name")
+            if way == "slots":  # it waits until the file is closed
+                until(lambda: watches(victim), "it waits")
+            else:
+                until_waited_for(shared / "name")
             holders.pop().release()
             assert victim.answer()
             assert victim("drop()")

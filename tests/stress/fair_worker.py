@@ -13,33 +13,33 @@ import threading
 import time
 
 import lockutils
-from lockutils.backends.file.request import FileClaim
+from lockutils.backends.file.request import FileRequest
 
 LOCK_DIR, WITNESS = sys.argv[1:]
 ENOUGH = 20
 turns = tickets = 0
-served = FileClaim._served
+served = FileRequest._served
 
 
 def served_in_order(self):
     """At this instant the lock is held, and the ticket is still there."""
     global tickets
-    ticket = self._post and self._post.ticket
-    if ticket is not None:
+    entry = self._entry
+    if entry is not None and entry.is_taken:
         tickets += 1
         if tickets == ENOUGH:
             print("enough", flush=True)
         # One who asks for a ticket may have a lower one for an instant.  One who was overtaken
         # has it as long as we have the lock, but for the few that give up meanwhile.
         until = time.monotonic() + 1
-        while not ticket.is_first():
+        while entry.ahead(1):
             if time.monotonic() > until:
                 print("overtook", flush=True)
                 break
     served(self)
 
 
-FileClaim._served = served_in_order
+FileRequest._served = served_in_order
 
 
 def take_turns(chance):

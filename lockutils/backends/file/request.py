@@ -275,6 +275,7 @@ class FileRequest(LockFile):
                 return  # that thread withdraws when it has left its call
             sleeper.end()
         self.withdraw()
+        self._call = None  # which refers to this, and would leave it to the garbage collector
 
     def withdraw(self) -> None:
         """Let go of all that the request has.  No other thread is in :meth:`wait`."""
