@@ -18,10 +18,7 @@ from benchmarks.children import answer, orders
 from benchmarks.order import COLUMNS
 from lockutils import lock
 from lockutils.backends.file.request import FileRequest
-<<<<<<< HEAD
 from lockutils.backends.file.tickets import QueueEntry
-=======
->>>>>>> backend-tests
 
 #: seconds for somebody to give back a ticket: he may not be running
 PATIENCE = 0.5
@@ -29,7 +26,6 @@ PATIENCE = 0.5
 counts: Counter[str] = Counter()
 
 
-<<<<<<< HEAD
 def counted(
     served: Callable[[FileRequest, QueueEntry], None],
 ) -> Callable[[FileRequest, QueueEntry], None]:
@@ -37,35 +33,19 @@ def counted(
 
     def counting(self: FileRequest, entry: QueueEntry) -> None:
         if entry.is_taken:
-=======
-def counted(served: Callable[[FileRequest], None]) -> Callable[[FileRequest], None]:
-    """What a contender does that has waited and has the lock, with a look at the queue before."""
-
-    def counting(self: FileRequest) -> None:
-        entry = self._entry
-        if entry is not None and entry.is_taken:
->>>>>>> backend-tests
             counts["with a ticket"] += 1
             if entry.ahead(1):
                 deadline = time.monotonic() + PATIENCE
                 while entry.ahead(1) and time.monotonic() < deadline:
                     time.sleep(0.0001)
                 counts["overtakes" if entry.ahead(1) else "given back"] += 1
-<<<<<<< HEAD
         served(self, entry)
-=======
-        served(self)
->>>>>>> backend-tests
 
     return counting
 
 
 def main(directory: str) -> None:
-<<<<<<< HEAD
     FileRequest._served = counted(FileRequest._served)  # type: ignore[method-assign]
-=======
-    FileRequest._served = counted(FileRequest._served)  # type: ignore[method-assign,assignment]
->>>>>>> backend-tests
     for start, count, yields in orders():
         counts.clear()
         time.sleep(max(0.0, start - time.monotonic()))

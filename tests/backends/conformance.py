@@ -310,17 +310,12 @@ class BackendConformance:
     @pytest.mark.parametrize("step", ["try_now", "enqueue", "start", "cancel"])
     def test_can_be_cancelled_at_each_instruction(self, new_request, is_open, step, mode):
         """The step may go on after that; its caller cancels in the end, as always."""
-<<<<<<< HEAD
-        request, steps = None, 0
-        for stepping in each_step(lambda: request.cancel(), self.modules, only_handlers=True):  # noqa: B023, PLW0108
-=======
         requests = []
         for stepping in each_step(
             lambda: requests[-1].cancel(),  # noqa: PLW0108 - a new one each time
             self.modules,
             only_handlers=True,
         ):
->>>>>>> backend-tests
             request = new_request(**mode)
             requests.append(request)
             if step == "cancel":
@@ -607,17 +602,12 @@ class BlockingConformance:
         signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
 
     def test_can_be_cancelled_at_each_instruction_of_a_wait(self, new_request, is_open, mode):
-<<<<<<< HEAD
-        request, steps, has_begun = None, 0, False
-        for stepping in each_step(lambda: request.cancel(), self.modules, only_handlers=True):  # noqa: B023, PLW0108
-=======
         requests, has_begun = [], False
         for stepping in each_step(
             lambda: requests[-1].cancel(),  # noqa: PLW0108 - a new one each time
             self.modules,
             only_handlers=True,
         ):
->>>>>>> backend-tests
             request, deadline = new_request(**mode), forever()
             requests.append(request)
             with stepping:
@@ -626,12 +616,7 @@ class BlockingConformance:
             assert request.grant is None or not (stepping.happened and has_begun), stepping.where
             assert outcome is (request.grant is not None) or stepping.happened
             request.cancel()
-<<<<<<< HEAD
-            steps += 1  # noqa: SIM113 (also counted elsewhere)
-            if steps % 20 == 0:
-=======
             if len(requests) % 20 == 0:
->>>>>>> backend-tests
                 is_open()
         is_open()
         assert has_begun
@@ -669,16 +654,8 @@ class FileConformance:
             lambda request: self.wait(request, how).result(),
         ):
             refused = backend.request("key")
-<<<<<<< HEAD
-            with pytest.raises(LockPathError) as refusal:  # noqa: PT012
-                if call == "try_now":
-                    refused.try_now()
-                else:
-                    self.wait(refused, how).result()
-=======
             with pytest.raises(LockPathError) as refusal:
                 call(refused)
->>>>>>> backend-tests
             refused.cancel()
 
             assert refusal.value.filename == path

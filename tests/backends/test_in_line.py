@@ -96,22 +96,12 @@ def test_as_many_sleep_on_the_file_as_may_pass_each_other(
     until(lambda: on_file(path) == on_lock_file, "no more sleep on the file")
 
     holder.release()
-<<<<<<< HEAD
-    for _ in line:
-        served = None
-        until(lambda: [peer for peer in line if peer.has_spoken()], "one is served")  # noqa: B023
-        served = next(peer for peer in line if peer.has_spoken())
-        assert served.hear() == "held"
-        line = [peer for peer in line if peer is not served]
-        served.release()
-=======
     while line:
         until(lambda: [peer for peer in line if peer.has_spoken()], "one is served")
         for served in [peer for peer in line if peer.has_spoken()]:
             assert served.hear() == "held"
             served.release()
             line.remove(served)
->>>>>>> backend-tests
 
 
 def test_a_stopped_one_is_passed(holder, in_line):

@@ -71,15 +71,9 @@ def second_open_of(descriptor):
 @pytest.fixture
 def _sleeps_in_python(monkeypatch):
     """A wait is Python's own call, which the test replaces; no call of the C library."""
-<<<<<<< HEAD
     monkeypatch.setattr(sleeper, "load", lambda: None)
     monkeypatch.setattr(sleeper, "flock", lambda *args: syscalls.flock(*args))  # noqa: PLW0108
     monkeypatch.setattr(sleeper, "fcntl", lambda *args: syscalls._fcntl(*args))  # noqa: PLW0108
-=======
-    monkeypatch.setattr(sleeper, "_load", lambda: None)
-    monkeypatch.setattr(sleeper, "flock", syscalls.flock)
-    monkeypatch.setattr(sleeper, "fcntl", syscalls._fcntl)
->>>>>>> backend-tests
 
 
 @pytest.fixture

@@ -65,18 +65,11 @@ def ahead(entry, count=TICKETS):
 def locked(entry, numbers=range(20)):
     """The numbers that whoever waits for them, on a descriptor of his own, would sleep for."""
     with open(entry._queue, "rb+") as file:
-<<<<<<< HEAD
-        for one in numbers:
-            if syscalls.span_in_use(file.fileno(), entry._bytes(syscalls.READ, one)):
-                found.append(one)  # noqa: PERF401
-    return found
-=======
         return [
             one
             for one in numbers
             if syscalls.span_in_use(file.fileno(), entry._bytes(syscalls.READ, one))
         ]
->>>>>>> backend-tests
 
 
 def kept(entry):

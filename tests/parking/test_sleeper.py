@@ -13,7 +13,7 @@ fcntl = pytest.importorskip("fcntl")
 
 from lock_peers import WATCHDOG, Background, run_python, until, waiters  # noqa: E402
 
-from lockutils.parking import sleeper  # noqa: E402
+from lockutils.parking import callback, sleeper  # noqa: E402
 from lockutils.parking.deadline import Deadline  # noqa: E402
 from lockutils.parking.sleeper import Sleeper  # noqa: E402
 
@@ -21,7 +21,7 @@ if sys.platform != "linux":
     pytest.skip("no calling back on this platform", allow_module_level=True)
 
 
-assert sleeper.why_not() is None  # which also loads it
+assert callback.why_not() is None  # which also loads it
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ class TestCallBack:
     def test_of_a_thread_that_is_not_in_its_call(self, path, held, monkeypatch, when):
         """A signal that comes before the call is lost: it comes again until it has left."""
         began, go_on = threading.Event(), threading.Event()
-        real = sleeper._library.c.flock
+        real = callback._library.c.flock
 
         def late(*args):
             if when == "before":
@@ -94,7 +94,7 @@ class TestCallBack:
                 assert go_on.wait(WATCHDOG)
             return outcome
 
-        monkeypatch.setattr(sleeper._library.c, "flock", late)
+        monkeypatch.setattr(callback._library.c, "flock", late)
         sleeping = Sleeping(path)
         if when == "after":
             until_asleep(path)
@@ -110,13 +110,13 @@ class TestCallBack:
     def test_of_one_that_has_left_is_no_wait_and_no_signal(self, path, monkeypatch):
         sleeping = Sleeping(path)
         assert sleeping.result() is True
-        monkeypatch.setattr(sleeper._library.c, "tgkill", pytest.fail)
+        monkeypatch.setattr(callback._library.c, "tgkill", pytest.fail)
 
         for _ in range(3):
             assert sleeping.sleeper.call_back(patience=None)
 
     def test_is_given_up_if_the_thread_does_not_come_to_run(self, path, held, monkeypatch):
-        monkeypatch.setattr(sleeper._library.c, "tgkill", lambda *_: 0)
+        monkeypatch.setattr(callback._library.c, "tgkill", lambda *_: 0)
         sleeping = Sleeping(path)
         until_asleep(path)
 
@@ -130,7 +130,7 @@ class TestCallBack:
         """A finaliser may run in the very thread, between its last look and its call."""
         one = Sleeper()
         assert one.begin()
-        real = sleeper._library.c.flock
+        real = callback._library.c.flock
 
         def flock(*args):
             assert not one.call_back(patience=None)
@@ -165,14 +165,14 @@ class TestTimer:
         assert sleeping.result() is False
 
     def test_that_fires_before_the_call_fires_again(self, path, held, monkeypatch):
-        real = sleeper._library.c.flock
+        real = callback._library.c.flock
 
         def late(*args):
-            monkeypatch.setattr(sleeper._library.c, "flock", real)
+            monkeypatch.setattr(callback._library.c, "flock", real)
             time.sleep(0.03)  # not a wait for anything: the timer is to have fired
             return real(*args)
 
-        monkeypatch.setattr(sleeper._library.c, "flock", late)
+        monkeypatch.setattr(callback._library.c, "flock", late)
 
         assert Sleeping(path, Deadline(0.01, time.monotonic)).result() is False
 
@@ -181,7 +181,7 @@ class TestTimer:
 
         def around(call):
             assert call() is False
-            number = sleeper._library.signal()
+            number = callback._library.signal()
             return signal.sigtimedwait([number], 0.05) if number in blocked() else None
 
         assert Sleeping(path, Deadline(0.01, time.monotonic), around).result() is None
@@ -189,7 +189,7 @@ class TestTimer:
             assert not timers.read()
 
     def test_that_is_not_to_be_had_is_said_before_the_sleep(self, monkeypatch):
-        monkeypatch.setattr(sleeper._library.c, "timer_create", lambda *_: -1)
+        monkeypatch.setattr(callback._library.c, "timer_create", lambda *_: -1)
         one = Sleeper(Deadline(10, time.monotonic))
 
         assert not one.begin()
@@ -222,9 +222,9 @@ class TestSignals:
 import asyncio, signal, sys, threading
 import lockutils
 {before}
-from lockutils.parking import sleeper
-print(sleeper.why_not())
-print(sleeper._library.signal() if sleeper.why_not() is None else None)
+from lockutils.parking import callback, sleeper
+print(callback.why_not())
+print(callback._library.signal() if callback.why_not() is None else None)
 {after}
 def lock(**how):
     return lockutils.lock("name", external=True, lock_path=sys.argv[1], **how)
@@ -238,7 +238,7 @@ with holder:
             return "cancelled"
     print(asyncio.run(cancelled()))
 print(lock().acquire(blocking=False))
-print(sleeper._library and sleeper._library.signal() if sleeper.why_not() is None else None)
+print(callback._library and callback._library.signal() if callback.why_not() is None else None)
 {end}
 """
 
@@ -294,8 +294,8 @@ import sys
 {before}
 import asyncio, threading
 import lockutils
-from lockutils.parking import sleeper
-print(sleeper.why_not())
+from lockutils.parking import callback, sleeper
+print(callback.why_not())
 def lock(**how):
     return lockutils.lock("name", external=True, lock_path=sys.argv[1], **how)
 holder = lock(semaphores=lockutils.Semaphores())
@@ -324,10 +324,10 @@ print(asyncio.run(waits()))
 
 
 def test_the_handler_is_a_function_that_does_nothing():
-    assert sleeper.why_not() is None
-    number = sleeper._library.signal()
+    assert callback.why_not() is None
+    number = callback._library.signal()
     address = ctypes.cast(ctypes.CDLL(None).getpid, ctypes.c_void_p).value
-    assert sleeper._library._handler_of(number) == address
+    assert callback._library._handler_of(number) == address
 
 
 def test_a_forked_child_signals_nobody(path, held):

@@ -246,7 +246,7 @@ raging.wait()
 
         monkeypatch.setattr(syscalls, "flock", late_flock)
         # a wait is Python's own call, and no call of the C library
-        monkeypatch.setattr(sleeper, "_load", lambda: None)
+        monkeypatch.setattr(sleeper, "load", lambda: None)
         monkeypatch.setattr(sleeper, "flock", late_flock)
         return left
 
