@@ -59,7 +59,12 @@ def number(entry):
 
 
 def ahead(entry, count=TICKETS):
-    return [found for found, _ in entry.ahead(count)]
+    return [found for found, _ in strictly_ahead(entry, count)]
+
+
+def strictly_ahead(entry, count):
+    """The tickets before those of the entry's process, and whether nobody may pass them."""
+    return entry.ahead(entry.tickets.lowest(), count)
 
 
 def locked(entry, numbers=range(20)):
@@ -106,8 +111,8 @@ class TestNumbers:
         for position in (0, 1, 2, 4):
             before = list(reversed(numbers[:position]))
             assert ahead(entries[position]) == before
-        assert [found for found, _ in entries[4].ahead(2)] == [numbers[3], numbers[2]]
-        entries[1].give_back(lowest=True)
+        assert [found for found, _ in strictly_ahead(entries[4], 2)] == [numbers[3], numbers[2]]
+        entries[1].give_back()
         assert ahead(entries[3]) == [numbers[2], numbers[0]]
 
     def test_one_that_was_taken_too_low_is_given_back(self, process, monkeypatch):
@@ -181,7 +186,7 @@ class TestOrder:
         assert not ahead(first)
         assert ahead(second) == [0]
 
-        first.give_back(lowest=True)
+        first.give_back()
 
         assert not ahead(second)
         assert ahead(third) == [1]
@@ -198,8 +203,8 @@ class TestOrder:
     def test_tells_whom_nobody_may_pass(self, process, strict):
         entries = [process()(strict=one) for one in strict]
 
-        assert process()().ahead(3) == [(2, strict[2]), (1, strict[1]), (0, strict[0])]
-        assert entries[2].ahead(1) == [(1, strict[1])]
+        assert strictly_ahead(process()(), 3) == [(2, strict[2]), (1, strict[1]), (0, strict[0])]
+        assert strictly_ahead(entries[2], 1) == [(1, strict[1])]
 
     def test_neighbours_of_one_process_in_strict_order_are_told_apart(self, process):
         """Their locks are one for the kernel."""
@@ -207,7 +212,7 @@ class TestOrder:
         for strict in (True, True, False, True):
             one(strict=strict)
 
-        assert process()().ahead(9) == [(3, True), (2, False), (1, True), (0, True)]
+        assert strictly_ahead(process()(), 9) == [(3, True), (2, False), (1, True), (0, True)]
 
     def test_who_waited_and_is_about_to_go_on_is_not_waited_for(self, process):
         first, second = process()(), process()()
@@ -233,7 +238,7 @@ class TestPool:
         second, between, first = one(), another(), one()
 
         assert not ahead(first)
-        first.give_back(lowest=True)
+        first.give_back()
 
         assert kept(second) == [2]
         assert not ahead(between)
@@ -248,7 +253,7 @@ class TestPool:
         ours = [entries[0], entries[2], entries[3]]
         for left, position in zip((2, 1, 0), order, strict=True):
             lowest = position == order[0] and bool(served)
-            ours[position].give_back(lowest=lowest)
+            ours[position].give_back()
             ours[position].give_back()
 
             assert len(kept(ours[0])) == left
@@ -266,7 +271,7 @@ class TestPool:
             return real(fd, what)
 
         monkeypatch.setattr(syscalls, "span_try", in_the_middle)
-        leaving.give_back(lowest=True)
+        leaving.give_back()
 
         assert seen == [[]]
         assert kept(behind) == [1, 3]
@@ -282,11 +287,11 @@ class TestPool:
         def while_another_is_faster(tickets):
             found = real(tickets)
             monkeypatch.setattr(LocalTickets, "lowest", real)
-            second.give_back(lowest=True)
+            second.give_back()
             return found
 
         monkeypatch.setattr(LocalTickets, "lowest", while_another_is_faster)
-        first.give_back(lowest=True)
+        first.give_back()
 
         assert kept(third) == locked(third) == [2]
 
@@ -316,7 +321,7 @@ class TestPool:
         second, first = one(), one()
 
         def come_and_go():
-            first.give_back(lowest=True)  # what the other took
+            first.give_back()  # what the other took
             second.give_back()  # what nobody has taken yet
 
         before_a_number_is_locked(come_and_go)

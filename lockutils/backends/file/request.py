@@ -88,7 +88,10 @@ class FileRequest(LockFile):
         if entry is not None:
             self._served(entry)
         self.grant = HELD
-        return True
+        if self.fd_box:
+            return True
+        self.grant = None  # a signal handler has cancelled meanwhile, or forked
+        return False
 
     def _may_try(self, barging: bool) -> bool:
         """Whether nobody is to be served before."""
@@ -279,6 +282,7 @@ class FileRequest(LockFile):
 
     def withdraw(self) -> None:
         """Let go of all that the request has.  No other thread is in :meth:`wait`."""
+        self.grant = None  # again: the helper may have published it meanwhile
         try:
             self._let_go()
         finally:
