@@ -20,7 +20,7 @@ import lockutils
 LOCK_DIR, CHILD, OPTIONS = sys.argv[1:]
 OPTIONS = json.loads(OPTIONS)
 FORKS = 40
-PATIENCE = 25
+PATIENCE, PATIENCE_OF_CHILD = 25, 12
 
 warnings.simplefilter("ignore")  # threads are there at a fork
 faulthandler.dump_traceback_later(PATIENCE, exit=True)
@@ -40,8 +40,9 @@ def lock(**options):
 def live_as_child():
     status = 1
     try:
-        signal.alarm(PATIENCE)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        faulthandler.register(signal.SIGALRM, chain=True)  # where it hangs, and its end
+        signal.alarm(PATIENCE_OF_CHILD)
         # what the parent holds while it is here is the parent's, and it goes on
         status = 0 if lock(timeout=PATIENCE).acquire() else 2
     except BaseException:

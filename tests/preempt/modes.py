@@ -6,6 +6,7 @@ over.  ``KEYS`` are the names that it locks, for the check at the end.
 
 import asyncio
 import contextlib
+import faulthandler
 import gc
 import importlib
 import os
@@ -20,7 +21,7 @@ from types import MappingProxyType
 import lockutils
 
 THREADS = 5
-WATCHDOG = 20.0
+WATCHDOG = 12.0
 
 
 class Mode:
@@ -383,6 +384,7 @@ class Forks(Mode):
     def live_as_child(self, number):
         status = 1
         try:
+            faulthandler.register(signal.SIGALRM, chain=True)  # where it hangs, and its end
             signal.alarm(int(WATCHDOG))
             external = "external" in self.worker.where
             for key in self.KEYS:
