@@ -111,7 +111,7 @@ def start_thread(function: Callable[[], None]) -> Any:
 
     :raises RuntimeError: if there is none to be had
     """
-    if hasattr(_thread, "start_joinable_thread"):  # Python 3.13
+    if sys.version_info >= (3, 13):  # eventlet gives its _thread the function everywhere
         return _original("start_joinable_thread")(function, daemon=True)
     thread = Thread()
     start_new_thread(thread.run, (function,))
