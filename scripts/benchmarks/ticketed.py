@@ -18,6 +18,7 @@ from benchmarks.children import answer, orders
 from benchmarks.order import COLUMNS
 from lockutils import lock
 from lockutils.backends.file.request import FileRequest
+from lockutils.backends.file.tickets import QueueEntry
 
 #: seconds for somebody to give back a ticket: he may not be running
 PATIENCE = 0.5
@@ -25,19 +26,20 @@ PATIENCE = 0.5
 counts: Counter[str] = Counter()
 
 
-def counted(served: Callable[[FileRequest], None]) -> Callable[[FileRequest], None]:
+def counted(
+    served: Callable[[FileRequest, QueueEntry], None],
+) -> Callable[[FileRequest, QueueEntry], None]:
     """What a contender does that has waited and has the lock, with a look at the queue before."""
 
-    def counting(self: FileRequest) -> None:
-        entry = self._entry
-        if entry is not None and entry.is_taken:
+    def counting(self: FileRequest, entry: QueueEntry) -> None:
+        if entry.is_taken:
             counts["with a ticket"] += 1
             if entry.ahead(1):
                 deadline = time.monotonic() + PATIENCE
                 while entry.ahead(1) and time.monotonic() < deadline:
                     time.sleep(0.0001)
                 counts["overtakes" if entry.ahead(1) else "given back"] += 1
-        served(self)
+        served(self, entry)
 
     return counting
 
