@@ -20,7 +20,7 @@ import os
 import sys
 from _struct import Struct  # the same as struct's
 
-from lockutils.parking.native import get_native_id
+from lockutils.parking.native import get_native_id, new_rlock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,6 +109,9 @@ class Library:
 _library: Library | None = None
 _problem: str | None = None
 _is_loaded = False
+#: Held while ctypes is imported, and by whoever forks: a child would wait without end for the lock
+#: of an import that goes on in the parent.
+_importing = new_rlock()
 
 
 def load() -> Library | None:
@@ -126,7 +129,8 @@ def load() -> Library | None:
         try:
             if sys.platform != "linux":
                 raise OSError(errno.ENOSYS, f"not on {sys.platform}")
-            library = Library()
+            with _importing:
+                library = Library()
             library.signal()
             _library = library
         except (ImportError, OSError, AttributeError, ValueError) as error:
@@ -162,3 +166,10 @@ def may_sleep_for_others() -> bool:
 if "gevent" in _modules or "eventlet" in _modules:
     load()
 _is_loaded = True
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_importing.acquire,
+        after_in_parent=_importing.release,
+        after_in_child=_importing.release,
+    )

@@ -32,6 +32,7 @@ __all__ = [
     "get_ident",
     "get_native_id",
     "local",
+    "new_rlock",
     "read",
     "sleep",
     "start_new_thread",
@@ -63,6 +64,7 @@ allocate_lock = _original("allocate_lock")
 get_ident = _original("get_ident")
 get_native_id = _original("get_native_id")
 local = _original("_local")
+new_rlock = _original("RLock")
 start_new_thread = _original("start_new_thread")
 # not by a look whether it is there: eventlet adds one of its own
 _start_joinable_thread = _original("start_joinable_thread") if sys.version_info >= (3, 13) else None

@@ -244,57 +244,6 @@ class TestPool:
         assert not ahead(between)
         assert ahead(second) == [1]
 
-    @pytest.mark.parametrize("served", [0, 1])
-    @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
-    def test_one_is_left_for_each_that_is_left(self, process, served, order):
-        """Three are served or give up in any order; none is unlocked twice or forgotten."""
-        one, another = process(), process()
-        entries = [one(), another(), one(), one()]
-        ours = [entries[0], entries[2], entries[3]]
-        for left, position in zip((2, 1, 0), order, strict=True):
-            lowest = position == order[0] and bool(served)
-            ours[position].give_back()
-            ours[position].give_back()
-
-            assert len(kept(ours[0])) == left
-            assert locked(entries[1]) == sorted([1, *kept(ours[0])])
-
-    def test_the_next_lowest_counts_while_the_lowest_is_given_back(self, process, monkeypatch):
-        """Else two processes wait for each other: one for that lowest, one with a higher one."""
-        one, another = process(), process()
-        leaving, behind, between, first = one(), one(), another(), one()
-        real, seen = syscalls.span_try, []
-
-        def in_the_middle(fd, what):
-            if not seen:
-                seen.append(ahead(first))
-            return real(fd, what)
-
-        monkeypatch.setattr(syscalls, "span_try", in_the_middle)
-        leaving.give_back()
-
-        assert seen == [[]]
-        assert kept(behind) == [1, 3]
-        assert ahead(between) == [1]
-
-    def test_two_that_give_the_lowest_back_at_once_do_not_give_back_the_same(
-        self, process, monkeypatch
-    ):
-        one = process()
-        first, second, third = one(), one(), one()
-        real = LocalTickets.lowest
-
-        def while_another_is_faster(tickets):
-            found = real(tickets)
-            monkeypatch.setattr(LocalTickets, "lowest", real)
-            second.give_back()
-            return found
-
-        monkeypatch.setattr(LocalTickets, "lowest", while_another_is_faster)
-        first.give_back()
-
-        assert kept(third) == locked(third) == [2]
-
     @pytest.fixture
     def before_a_number_is_locked(self, monkeypatch):
         """Have something done after an entry has noted its number, and before it locks that."""
@@ -311,46 +260,6 @@ class TestPool:
             monkeypatch.setattr(syscalls, "span_try", in_the_middle)
 
         return register
-
-    def test_a_number_that_another_gave_back_before_it_was_locked_is_let_go(
-        self, process, before_a_number_is_locked
-    ):
-        """Nobody would ever unlock it."""
-        one = process()
-        late = one.new()
-        second, first = one(), one()
-
-        def come_and_go():
-            first.give_back()  # what the other took
-            second.give_back()  # what nobody has taken yet
-
-        before_a_number_is_locked(come_and_go)
-        late.take()
-
-        assert len(kept(late)) == 1
-        assert locked(late) == kept(late)
-        late.give_back()
-        assert not locked(late)
-
-    def test_one_that_is_interrupted_gives_back_when_it_does_so_again(self, process, monkeypatch):
-        one, another = process(), process()
-        first, theirs, behind = one(), another(), one()  # the last keeps the descriptor open
-        real, calls = syscalls.span_try, []
-
-        def interrupted(fd, what):
-            calls.append(what)
-            if len(calls) == 1:
-                raise KeyboardInterrupt
-            return real(fd, what)
-
-        monkeypatch.setattr(syscalls, "span_try", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            first.give_back()
-        assert ahead(theirs)
-        first.give_back()
-
-        assert not ahead(theirs)
-        assert kept(behind) == [2]
 
 
 class TestDescriptor:

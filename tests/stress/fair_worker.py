@@ -21,11 +21,10 @@ turns = tickets = 0
 served = FileRequest._served
 
 
-def served_in_order(self):
+def served_in_order(self, entry):
     """At this instant the lock is held, and the ticket is still there."""
     global tickets
-    entry = self._entry
-    if entry is not None and entry.is_taken:
+    if entry.is_taken:
         tickets += 1
         if tickets == ENOUGH:
             print("enough", flush=True)
@@ -36,7 +35,7 @@ def served_in_order(self):
             if time.monotonic() > until:
                 print("overtook", flush=True)
                 break
-    served(self)
+    served(self, entry)
 
 
 FileRequest._served = served_in_order

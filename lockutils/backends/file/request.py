@@ -35,10 +35,9 @@ if TYPE_CHECKING:
     from lockutils.backends.file.directory import Directory
     from lockutils.parking.deadline import Deadline
 
-#: Seconds after which the third in line looks whether the file is free, although two are before
-#: it: both may be stopped.  Whoever is behind it may sleep for one of these two, and looks after
-#: this times the square of the distance whether it is third by now: all of them together make
-#: fewer looks than two in this time.
+#: Seconds after which the third in line tries whether the file is free, although two are before
+#: it: they may be stopped.  A waiter behind it does so after this times the square of the distance,
+#: since more may be stopped: all of them together try less than twice in this time.
 _LOOK = 1.0
 #: how long the first in line may leave the free lock, before the second passes it
 _PATIENCE = 0.1
@@ -213,7 +212,7 @@ class FileRequest(LockFile):
                 ahead, at_most = self._ticket_ahead(entry, number)
             if ahead is None:
                 return True
-            looks = at_most in (_LOOK, _PATIENCE)
+            looks = at_most is not None
             fd = entry.tickets.open(self._range.queue)
             try:
                 if sleeper.lock_span(fd, entry.lock_of(ahead), at_most):
