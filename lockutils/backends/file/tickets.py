@@ -220,9 +220,7 @@ class QueueEntry:
         for number in self._taken:
             tickets.numbers.pop(number, None)
             if tickets.fd_box:
-                syscalls.span_unlock(
-                    tickets.fd_box[0], self._bytes(syscalls.UNLOCK, number, BYTES)
-                )
+                syscalls.span_unlock(tickets.fd_box[0], self._bytes(syscalls.UNLOCK, number, BYTES))
         self._taken = []
 
     # --- whose turn it is
@@ -249,9 +247,7 @@ class QueueEntry:
         """Return how far before a number of this process there is a ticket, at least."""
         if number is None:
             return 1
-        found = self._find(
-            self.tickets.open(self._queue), number - _HALF, _HALF, syscalls.READ
-        )
+        found = self._find(self.tickets.open(self._queue), number - _HALF, _HALF, syscalls.READ)
         return 1 if found is None else (number - found[0]) % TICKETS
 
     def _nearest(self, fd: int, number: int) -> tuple[int, bool] | None:
