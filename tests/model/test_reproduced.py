@@ -13,7 +13,7 @@ import lockutils
 from lockutils.backends.file import request, syscalls
 from lockutils.backends.file.directory import Directory
 from lockutils.backends.file.tickets import TICKETS, QueueEntry
-from lockutils.parking import sleeper
+from lockutils.parking import callback
 
 _ALL = syscalls.span(syscalls.READ, 0, TICKETS * 2)
 
@@ -72,8 +72,8 @@ def test_a_number_is_not_taken_while_another_thread_is_about_to_unlock_it(two_th
 
 
 def test_a_release_before_a_helper_that_cannot_be_called_back_has_left(tmp_path, monkeypatch):
-    monkeypatch.setattr(sleeper, "_library", None)
-    monkeypatch.setattr(sleeper, "_problem", "none")
+    monkeypatch.setattr(callback, "_library", None)
+    monkeypatch.setattr(callback, "_problem", "none")
     directory = Directory(os.fsencode(tmp_path))
     held, next_one = directory.request("it"), directory.request("it")
     granted, goes_on, end = threading.Event(), threading.Event(), sleeper.Sleeper.end

@@ -17,7 +17,7 @@ from lockutils.parking.on_thread import ThreadParker
 
 end = time.monotonic() + 3
 while time.monotonic() < end:
-    run(ThreadParker().park(Deadline(0.00002, time.monotonic)))
+    run(ThreadParker().park, Deadline(0.00002, time.monotonic))
 print("done", flush=True)
 """
 MORE_THAN_CORES = 12
@@ -38,12 +38,12 @@ def test_wakes_that_came_before_are_one_that_is_not_missed():
     for _ in range(3):
         parker.wake()
         parker.wake()
-        assert run(parker.park(Deadline(None, time.monotonic)))
-        assert not run(parker.park(Deadline(0.001, time.monotonic)))
+        assert run(parker.park, Deadline(None, time.monotonic))
+        assert not run(parker.park, Deadline(0.001, time.monotonic))
 
 
 def test_a_wake_ends_a_park_without_a_time_out():
     parker = ThreadParker()
     threading.Timer(0.01, parker.wake).start()
 
-    assert run(parker.park(Deadline(None, time.monotonic)))
+    assert run(parker.park, Deadline(None, time.monotonic))
