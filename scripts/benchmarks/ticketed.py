@@ -34,11 +34,11 @@ def counted(
     def counting(self: FileRequest, entry: QueueEntry) -> None:
         if entry.is_taken:
             counts["with a ticket"] += 1
-            if entry.ahead(1):
+            if entry.ahead(entry.tickets.lowest(), 1):
                 deadline = time.monotonic() + PATIENCE
-                while entry.ahead(1) and time.monotonic() < deadline:
+                while entry.ahead(entry.tickets.lowest(), 1) and time.monotonic() < deadline:
                     time.sleep(0.0001)
-                counts["overtakes" if entry.ahead(1) else "given back"] += 1
+                counts["overtakes" if entry.ahead(entry.tickets.lowest(), 1) else "given back"] += 1
         served(self, entry)
 
     return counting

@@ -13,7 +13,7 @@ import lockutils
 from lockutils.backends.file import request, syscalls
 from lockutils.backends.file.directory import Directory
 from lockutils.backends.file.tickets import TICKETS, QueueEntry
-from lockutils.parking import callback
+from lockutils.parking import callback, sleeper
 
 _ALL = syscalls.span(syscalls.READ, 0, TICKETS * 2)
 

@@ -31,7 +31,7 @@ def served_in_order(self, entry):
         # One who asks for a ticket may have a lower one for an instant.  One who was overtaken
         # has it as long as we have the lock, but for the few that give up meanwhile.
         until = time.monotonic() + 1
-        while entry.ahead(1):
+        while entry.ahead(entry.tickets.lowest(), 1):
             if time.monotonic() > until:
                 print("overtook", flush=True)
                 break
