@@ -19,7 +19,7 @@ import lockutils
 for module in pkgutil.walk_packages(lockutils.__path__, "lockutils."):
     if not module.name.endswith(("portable", "fixture", "opts", "on_eventlet", "on_gevent")):
         importlib.import_module(module.name)
-assert lockutils.parking.sleeper.why_not() is None  # which imports ctypes
+assert lockutils.parking.callback.why_not() is None  # which imports ctypes
 lockutils.stop_watching_order = lockutils.debug.stop_watching_order
 
 
