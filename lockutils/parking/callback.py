@@ -114,6 +114,15 @@ _is_loaded = False
 _importing = new_rlock()
 
 
+def _is_of_the_moment(error: Exception) -> bool:
+    """Whether there may only be no descriptor left, which an import needs, too."""
+    try:
+        os.close(os.open("/", os.O_RDONLY))
+    except OSError as lack:
+        return lack.errno in (errno.EMFILE, errno.ENFILE)
+    return False
+
+
 def load() -> Library | None:
     """The library; ``None`` where there is none, or it must not be imported now."""
     global _library, _problem
@@ -134,7 +143,8 @@ def load() -> Library | None:
             library.signal()
             _library = library
         except (ImportError, OSError, AttributeError, ValueError) as error:
-            _problem = str(error)
+            if not _is_of_the_moment(error):
+                _problem = str(error)
     return _library
 
 
