@@ -48,8 +48,10 @@ class Stepping:
     def _trace(self, frame, event, _):
         if not frame.f_code.co_filename.startswith(self._modules):
             return None
-        frame.f_trace_opcodes = True
-        frame.f_trace_lines = False
+        if event == "call":
+            frame.f_trace = self._trace  # first: Python 3.13 takes notice of the next only then
+            frame.f_trace_opcodes = True
+            frame.f_trace_lines = False
         if event == "opcode" and self._counts(frame):
             self._left -= 1
             if self._left == 0:
