@@ -89,6 +89,7 @@ def test_all_end_with_the_program(tmp_path, ending):
         "print(len(helpers._running))\n"
         "try: helpers.run(print)\n"
         "except helpers.NoHelper: print('none any more')\n"
+        "sys.stdout.flush()\n"
         "os._exit(0)\n",
         tmp_path,
         ending,
