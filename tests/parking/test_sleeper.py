@@ -237,7 +237,8 @@ with holder:
         except asyncio.TimeoutError:
             return "cancelled"
     print(asyncio.run(cancelled()))
-print(lock().acquire(blocking=False))
+# a helper that cannot be called back has the lock for an instant, when it gets it
+print(lock().acquire(**({{"blocking": False}} if callback.why_not() is None else {{"timeout": 30}})))
 print(callback._library and callback._library.signal() if callback.why_not() is None else None)
 {end}
 """
