@@ -238,7 +238,8 @@ with holder:
             return "cancelled"
     print(asyncio.run(cancelled()))
 # a helper that cannot be called back has the lock for an instant, when it gets it
-print(lock().acquire(**({{"blocking": False}} if callback.why_not() is None else {{"timeout": 30}})))
+how = {{"timeout": 30}} if callback.why_not() else {{"blocking": False}}
+print(lock().acquire(**how))
 print(callback._library and callback._library.signal() if callback.why_not() is None else None)
 {end}
 """
