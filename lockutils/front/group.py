@@ -12,9 +12,8 @@ from lockutils.parking.deadline import Deadline, limit_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
-    from lockutils.errors import AcquireLockFailedException
     from lockutils.front.handle import Lock
     from lockutils.front.settings import StrPath
     from lockutils.local.lock_by_key import Semaphores
@@ -86,36 +85,20 @@ class LockGroup(Handle):
         """
         _release(self._locks)
 
-    def __enter__(self) -> LockGroup:
-        start = monotonic()
-        failed = self._acquire_all(self._timeout, True)
-        if failed is not None:
-            raise self._failure_of(failed, start)
-        return self
-
-    async def __aenter__(self) -> LockGroup:
-        start = monotonic()
-        failed = await self._acquire_all_in_task(self._timeout, True)
-        if failed is not None:
-            raise self._failure_of(failed, start)
-        return self
-
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.names!r}>"
 
-    def _acquire(self, timeout: float | None, scoped: bool = False) -> bool:
-        return self._acquire_all(timeout, scoped) is None
-
-    async def _acquire_in_task(self, timeout: float | None, scoped: bool = False) -> bool:
-        return await self._acquire_all_in_task(timeout, scoped) is None
-
-    def _acquire_all(self, timeout: float | None, scoped: bool) -> Lock | None:
-        """Acquire all or none; return the one that was not to be had."""
-        left = _time_left(timeout, monotonic)
+    async def _take(self, timeout: float | None, scoped: bool, by_task: bool) -> Lock | None:
+        # one deadline for all, on the clock of the task's loop, which may not be the system's
+        left = Deadline(timeout, task_parker().clock if by_task and timeout else monotonic).left
         taken: list[Lock] = []
         try:
             for one in self._locks:
-                if not one._acquire(left(), scoped):
+                if by_task:
+                    missing = await one._take(left(), scoped, True)
+                else:
+                    missing = one._acquire(left(), scoped)
+                if missing is not None:
                     break
                 taken.append(one)
             else:
@@ -124,32 +107,7 @@ class LockGroup(Handle):
             _release(taken)
             raise
         _release(taken)
-        return one
-
-    async def _acquire_all_in_task(self, timeout: float | None, scoped: bool) -> Lock | None:
-        # on the clock of the task's loop, which need not be that of the system
-        left = _time_left(timeout, task_parker().clock if timeout else monotonic)
-        taken: list[Lock] = []
-        try:
-            for one in self._locks:
-                if not await one._acquire_in_task(left(), scoped):
-                    break
-                taken.append(one)
-            else:
-                return None
-        except BaseException:
-            _release(taken)
-            raise
-        _release(taken)
-        return one
-
-    def _failure_of(self, failed: Lock, start: float) -> AcquireLockFailedException:
-        return failed._failure(monotonic() - start if self._timeout else 0.0)
-
-
-def _time_left(timeout: float | None, clock: Callable[[], float]) -> Callable[[], float | None]:
-    """What each acquisition may still take: one deadline for all."""
-    return Deadline(timeout, clock).left if timeout else lambda: timeout
+        return missing
 
 
 def _release(locks: list[Lock]) -> None:

@@ -7,7 +7,7 @@ import sys
 from lockutils.backends.file.naming import key_of
 from lockutils.front import settings
 from lockutils.front.handle import Lock
-from lockutils.front.sharing import Mode, SharingLock
+from lockutils.front.sharing import SharingLock
 from lockutils.local.lock_by_key import Semaphores
 from lockutils.local.registry import Registry
 from lockutils.local.waiters import WaitQueue
@@ -84,16 +84,15 @@ def lock(
         backend: Backend | None = settings.lock_directory(lock_path)
     else:
         backend = None
-    registry = _default_registry if semaphores is None else _registry_of(semaphores)
+    registry = _default_registry
+    if semaphores is not None:
+        if not isinstance(semaphores, Semaphores):
+            raise TypeError(
+                f"semaphores must be a lockutils.Semaphores or None, not {semaphores!r}"
+            )
+        registry = semaphores.registry
     queue = registry.get(key)
     if shared or reentrant or slots != 1:
-        mode = Mode(shared, slots, reentrant)
-        return SharingLock(name, key, queue, backend, limit, do_log, fair, mode)
+        mode = shared, slots, reentrant
+        return SharingLock(mode, name, key, queue, backend, limit, do_log, fair)
     return Lock(name, key, queue, backend, limit, do_log, fair)
-
-
-def _registry_of(semaphores: Semaphores) -> Registry[WaitQueue]:
-    if not isinstance(semaphores, Semaphores):
-        raise TypeError(f"semaphores must be a lockutils.Semaphores or None, not {semaphores!r}")
-    registry: Registry[WaitQueue] = semaphores.registry
-    return registry
