@@ -83,17 +83,20 @@ def test_a_forked_child_has_no_part_in_an_external_lock(tmp_path):
     """Its copy of the descriptor would keep the lock after the parent's end."""
     lock = lockutils.external_lock("name", lock_path=tmp_path)
     lock.acquire()
+    assert opens(os.getpid(), os.fsdecode(lock.path))
     from_child, to_parent = os.pipe()
     from_parent, to_child = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(to_child)
-        os.write(to_parent, b"no" if lock.acquired or lock.lockfile else b"ok")
+        held = lock.acquired or opens(os.getpid(), os.fsdecode(lock.path))
+        os.write(to_parent, b"no" if held else b"ok")
         os.read(from_parent, 1)
         os._exit(0)
     try:
         assert os.read(from_child, 2) == b"ok"
-        lock.lockfile.close()  # and not unlocked: as by SIGKILL
+        ((waiter, *_),) = lock._handle._holds
+        os.close(waiter.request.fd_box.pop())  # and not unlocked: as by SIGKILL
         assert is_free("name", external=True, lock_path=tmp_path)
     finally:
         for descriptor in (to_child, from_parent, from_child, to_parent):
