@@ -88,25 +88,26 @@ class InterProcessLock(fasteners.InterProcessLock):  # type: ignore[misc]
     def trylock(self) -> None:
         """Try once to lock the file.
 
-        :raises BlockingIOError: if somebody else has it
+        :raises BlockingIOError: if somebody else holds it
+        :raises LockPathError: if the file cannot be used
         """
-        if not self._is_locked():
-            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN), self.path)
-
-    def _is_locked(self) -> bool:
         try:
-            return self.acquired or self._handle.acquire(blocking=False)
+            if self.acquired or self._handle.acquire(blocking=False):
+                return
         except SlotsMismatchError:
-            return False
+            pass
         except LockPathError as error:
             raise _PathLockError(error.errno, error.strerror, error.filename) from error
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN), self.path)
 
     def _try_acquire(self, blocking: bool, watch: Any) -> bool:
-        if self._is_locked():
-            return True
-        if not blocking or watch.expired():
-            return False
-        raise RetryAgain
+        try:
+            self.trylock()
+        except BlockingIOError:
+            if not blocking or watch.expired():
+                return False
+            raise RetryAgain from None
+        return True
 
     def unlock(self) -> None:
         """Unlock the file."""
