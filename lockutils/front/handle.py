@@ -46,9 +46,9 @@ class Handle:
         """Acquire the lock; a wait blocks the calling thread or greenthread.
 
         :param blocking: ``False`` tries once
-        :param timeout: in seconds, for all locks together; ``None`` is as the handle was told
-            when it was made
-        :return: whether the lock is held now; of several, whether all are, and else none is
+        :param timeout: in seconds, for all locks together; ``None`` is the time-out that the
+            handle was made with
+        :return: whether the lock is held now; of several, either all are held or none
         :raises DeadlockError: if the caller would wait for itself for ever
         :raises LockPathError: if the lock file cannot be used
         :raises ValueError: if ``timeout`` is negative or NaN, or comes with ``blocking=False``
@@ -72,8 +72,8 @@ class Handle:
     def __enter__(self) -> Self:
         """Acquire the lock.
 
-        :raises AcquireLockFailedException: if it is held by somebody else and ``blocking``
-            is false; of several locks, names that one
+        :raises AcquireLockFailedException: if somebody else holds it and ``blocking`` is false;
+            of several locks, the exception names that one
         :raises LockTimeout: if the time-out ran out
         """
         start = monotonic() if self._timeout else 0.0
@@ -96,7 +96,7 @@ class Handle:
         self.__exit__(kind, error, traceback)
 
     def _acquire(self, timeout: float | None, scoped: bool = False) -> Lock | None:
-        """Acquire, and block the caller meanwhile.  As :meth:`_take` otherwise."""
+        """Acquire as :meth:`_take`, and block the caller meanwhile."""
         missing: Lock | None = run(self._take, timeout, scoped, False)
         return missing
 
@@ -106,7 +106,7 @@ class Handle:
         return await self._take(timeout, scoped, True)
 
     async def _take(self, timeout: float | None, scoped: bool, by_task: bool) -> Lock | None:
-        """Acquire; return the lock that somebody else held to the end, ``None`` if none did.
+        """Acquire; return ``None``, or the lock that could not be acquired in time.
 
         :param scoped: whether nobody but the caller can release it
         :param by_task: a wait suspends the calling task; else it blocks its thread or greenthread

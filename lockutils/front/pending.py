@@ -57,7 +57,7 @@ class PendingAcquire:
         self.hold = hold
 
     async def take(self) -> Lock | None:
-        """Take the lock; return the lock instead of ``None`` when the time is up.
+        """Take the lock; return ``None``, or the lock if the time is up.
 
         A waiter that was passed enters again: there may be one hold after the other.
         """
