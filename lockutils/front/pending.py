@@ -70,6 +70,7 @@ class PendingAcquire:
         try:
             while True:
                 if hold is None:
+                    # a waiter that is not the first one returns: the one before it was passed
                     hold = take_turn(queue, waiter, self.level, waiter is not self.waiter)
                     next(hold)
                     if (
