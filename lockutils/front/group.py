@@ -12,9 +12,9 @@ from lockutils.parking.deadline import Deadline, limit_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
+    from typing import Any
 
-    from lockutils.errors import AcquireLockFailedException
     from lockutils.front.handle import Lock
     from lockutils.front.settings import StrPath
     from lockutils.local.lock_by_key import Semaphores
@@ -39,11 +39,11 @@ def lock_all(
     """Return a handle of several locks, which are acquired together; acquires nothing yet.
 
     They are taken one after the other, in an order that is the same for all callers however
-    they list the names, so that two callers cannot wait for each other.  If one is not to be
-    had, those that were taken before are released.
+    they list the names, so that two callers cannot wait for each other.  If one cannot be
+    acquired, those that were taken before are released.
 
-    :param names: any strings; a name that comes twice counts once.  Of no name at all nothing
-        is acquired
+    :param names: any strings; a name that comes twice counts once.  Without a name nothing is
+        acquired
     :param timeout: how long to wait for all of them together, in seconds
 
     The other parameters are those of :func:`lock`, for each of the names, and so are the
@@ -51,20 +51,25 @@ def lock_all(
 
     :raises TypeError: if ``names`` is a single string, or has something else than strings
     """
-    options = locals()
-    del options["names"]
     if isinstance(names, (str, bytes)):
         raise TypeError(f"names must be several names, not the one name {names!r}")
     limit = limit_of(blocking, timeout)
-    options.update(blocking=True, timeout=limit)
+    options = lock_file_prefix, external, lock_path, do_log, semaphores, delay, fair, True
+    modes: dict[str, Any] = {
+        "timeout": limit,
+        "shared": shared,
+        "slots": slots,
+        "reentrant": reentrant,
+    }
     by_key = {key_of(name, lock_file_prefix): name for name in names}
-    return LockGroup([lock(by_key[key], **options) for key in sorted(by_key)], limit)
+    return LockGroup([lock(by_key[key], *options, **modes) for key in sorted(by_key)], limit)
 
 
 class LockGroup(Handle):
     """A handle of several locks.  Made by :func:`lockutils.lock_all`.
 
-    As a :class:`Lock`: whoever has it may release it, and if it is dropped, it lets go.
+    As with a :class:`Lock`, whoever has the handle may release it, and a handle that is dropped
+    while it holds releases the locks.
     """
 
     __slots__ = ("_locks",)
@@ -86,36 +91,21 @@ class LockGroup(Handle):
         """
         _release(self._locks)
 
-    def __enter__(self) -> LockGroup:
-        start = monotonic()
-        failed = self._acquire_all(self._timeout, True)
-        if failed is not None:
-            raise self._failure_of(failed, start)
-        return self
-
-    async def __aenter__(self) -> LockGroup:
-        start = monotonic()
-        failed = await self._acquire_all_in_task(self._timeout, True)
-        if failed is not None:
-            raise self._failure_of(failed, start)
-        return self
-
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.names!r}>"
 
-    def _acquire(self, timeout: float | None, scoped: bool = False) -> bool:
-        return self._acquire_all(timeout, scoped) is None
-
-    async def _acquire_in_task(self, timeout: float | None, scoped: bool = False) -> bool:
-        return await self._acquire_all_in_task(timeout, scoped) is None
-
-    def _acquire_all(self, timeout: float | None, scoped: bool) -> Lock | None:
-        """Acquire all or none; return the one that was not to be had."""
-        left = _time_left(timeout, monotonic)
+    async def _take(self, timeout: float | None, scoped: bool, by_task: bool) -> Lock | None:
+        # one deadline for all, on the clock of the task's loop, which may not be the system's
+        deadline = timeout and Deadline(timeout, task_parker().clock if by_task else monotonic)
         taken: list[Lock] = []
         try:
             for one in self._locks:
-                if not one._acquire(left(), scoped):
+                left = deadline.left() if deadline else timeout
+                if by_task:
+                    missing = await one._take(left, scoped, True)
+                else:
+                    missing = one._acquire(left, scoped)
+                if missing is not None:
                     break
                 taken.append(one)
             else:
@@ -124,32 +114,7 @@ class LockGroup(Handle):
             _release(taken)
             raise
         _release(taken)
-        return one
-
-    async def _acquire_all_in_task(self, timeout: float | None, scoped: bool) -> Lock | None:
-        # on the clock of the task's loop, which need not be that of the system
-        left = _time_left(timeout, task_parker().clock if timeout else monotonic)
-        taken: list[Lock] = []
-        try:
-            for one in self._locks:
-                if not await one._acquire_in_task(left(), scoped):
-                    break
-                taken.append(one)
-            else:
-                return None
-        except BaseException:
-            _release(taken)
-            raise
-        _release(taken)
-        return one
-
-    def _failure_of(self, failed: Lock, start: float) -> AcquireLockFailedException:
-        return failed._failure(monotonic() - start if self._timeout else 0.0)
-
-
-def _time_left(timeout: float | None, clock: Callable[[], float]) -> Callable[[], float | None]:
-    """What each acquisition may still take: one deadline for all."""
-    return Deadline(timeout, clock).left if timeout else lambda: timeout
+        return missing
 
 
 def _release(locks: list[Lock]) -> None:

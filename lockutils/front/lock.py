@@ -1,4 +1,4 @@
-"""The way of a name: key, lock directory, in-process lock; and a handle that has them all."""
+"""Resolve a name to its key, directory and queue, and return a handle."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from lockutils.backends.file.naming import key_of
 from lockutils.front import settings
 from lockutils.front.handle import Lock
-from lockutils.front.sharing import Mode, SharingLock
+from lockutils.front.sharing import SharingLock
 from lockutils.local.lock_by_key import Semaphores
 from lockutils.local.registry import Registry
 from lockutils.local.waiters import WaitQueue
@@ -55,28 +55,28 @@ def lock(
     :param semaphores: where the in-process locks are; by default one place for all
     :param delay: accepted as oslo.concurrency has it; nothing here polls
     :param fair: serve the waiters of all processes strictly in the order they came, also a
-        caller that does not wait.  Else this holds for the waiters of one process, and a
+        caller that does not wait.  By default this holds for the waiters of one process, and a
         process may pass those of others for a thousandth of a second: see the README
     :param blocking: ``False`` tries once, and raises :class:`AcquireLockFailedException`
     :param timeout: how long to wait, in seconds; ``None`` waits for ever, 0 tries once.  When
         it has passed, ``with`` raises :class:`LockTimeout`
-    :param shared: a reader: any number of readers hold at a time, and none while somebody holds
-        who is not one.  Who waits is served in the order of arrival, so that a writer is not
-        kept out by readers who come after it.  Who holds it so and waits for it otherwise gets
-        a :class:`DeadlockError`
+    :param shared: a reader: any number of readers hold at a time, never together with an
+        exclusive holder.  Waiters are served in the order of arrival, so that readers who come
+        later do not keep out a writer.  Asking for the exclusive lock while holding the shared
+        one raises :class:`DeadlockError`
     :param slots: how many may hold at a time, over all processes if ``external``.  All users of
-        a name must agree; who does not gets a :class:`SlotsMismatchError`, which an exclusive
-        or shared user is, too.  Who waits is served in the order of arrival
+        a name must agree: another number raises :class:`SlotsMismatchError`, and an exclusive or
+        shared user counts as another number.  Waiters are served in the order of arrival
     :param reentrant: the thread, greenthread or task that holds the lock may acquire it again,
-        if it said so each time; the last release lets go.  Each acquisition is released once,
-        by whoever has the handle
+        if it asked for that each time; the last release frees the lock.  Each acquisition is
+        released once, by whoever has the handle
     :raises TypeError: if an argument is not of its type
     :raises ValueError: if ``timeout`` is negative or NaN, or comes with ``blocking=False``,
         if ``slots`` is less than 1, or more with ``shared``, or if the lock directory is not a
         path
     :raises LockPathError: if there is no safe lock directory
     """
-    # what is as usual is looked at here, to spare it the calls
+    # common case, inlined
     plain = lock_file_prefix is None and type(name) is str
     key = name if plain else key_of(name, lock_file_prefix)
     limit = None if blocking and timeout is None else limit_of(blocking, timeout)
@@ -84,16 +84,15 @@ def lock(
         backend: Backend | None = settings.lock_directory(lock_path)
     else:
         backend = None
-    registry = _default_registry if semaphores is None else _registry_of(semaphores)
+    registry = _default_registry
+    if semaphores is not None:
+        if not isinstance(semaphores, Semaphores):
+            raise TypeError(
+                f"semaphores must be a lockutils.Semaphores or None, not {semaphores!r}"
+            )
+        registry = semaphores.registry
     queue = registry.get(key)
     if shared or reentrant or slots != 1:
-        mode = Mode(shared, slots, reentrant)
-        return SharingLock(name, key, queue, backend, limit, do_log, fair, mode)
+        mode = shared, slots, reentrant
+        return SharingLock(mode, name, key, queue, backend, limit, do_log, fair)
     return Lock(name, key, queue, backend, limit, do_log, fair)
-
-
-def _registry_of(semaphores: Semaphores) -> Registry[WaitQueue]:
-    if not isinstance(semaphores, Semaphores):
-        raise TypeError(f"semaphores must be a lockutils.Semaphores or None, not {semaphores!r}")
-    registry: Registry[WaitQueue] = semaphores.registry
-    return registry

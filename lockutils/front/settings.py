@@ -124,20 +124,16 @@ def check_path(path: StrPath, source: str) -> str:
         text = None
     if not isinstance(text, str):
         raise TypeError(f"{source} must be a str or os.PathLike[str], not {path!r}")
-    if not text or "\0" in text or not _is_encodable(text):
+    try:
+        is_path = "\0" not in text and os.fsencode(text) != b""
+    except UnicodeEncodeError:
+        is_path = False
+    if not is_path:
         raise ValueError(f"{source} is not the path of a directory: {text!r}")
     try:
         return os.path.abspath(text)
     except OSError as error:  # the working directory, which it is below, has been removed
         raise LockPathError(error.errno, error.strerror, text) from error
-
-
-def _is_encodable(path: str) -> bool:
-    try:
-        os.fsencode(path)
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def lock_directory(lock_path: StrPath | None) -> Directory:
@@ -148,40 +144,31 @@ def lock_directory(lock_path: StrPath | None) -> Directory:
     :raises LockPathError: if it is the default directory, and not safe to use; or a relative
         path, and there is no working directory
     """
-    if lock_path is not None:
-        # looked up here, too, to spare the call
-        known = _directories.get(lock_path) if type(lock_path) is str else None
-        return known or _directory(lock_path, "lock_path")
-    if "oslo_config.cfg" in _modules:
-        path = configured_path(global_conf())
-        if path is not None:
-            return _directory(path, "[oslo_concurrency] lock_path")
-    if _set_path is not None:
-        return _directory(_set_path, "lock_path")
-    environment = os.environ
-    # Looking up what is not there costs os.environ 1 us, of the 9 that a lock may take.
-    raw = getattr(environment, "_data", None)
-    if raw is None or _OURS_RAW in raw or _OSLOS_RAW in raw:
-        for variable in (_OURS, _OSLOS):
-            value = environment.get(variable)
-            if value:
-                return _directory(value, f"${variable}")
-    user = _user_id()
-    return _defaults.get(user) or _make_default(user)
+    path, source = lock_path, "lock_path"
+    if path is None and "oslo_config.cfg" in _modules:
+        path, source = configured_path(global_conf()), "[oslo_concurrency] lock_path"
+    if path is None and _set_path is not None:
+        path, source = _set_path, "lock_path"
+    if path is None:
+        # Looking up what is not there costs os.environ 1 us, of the 9 that a lock may take.
+        raw = getattr(os.environ, "_data", None)
+        if raw is None or _OURS_RAW in raw or _OSLOS_RAW in raw:
+            variable = _OURS if os.environ.get(_OURS) else _OSLOS
+            path, source = os.environ.get(variable) or None, f"${variable}"
+    if path is None:
+        user = _user_id()
+        return _defaults.get(user) or _make_default(user)
+    known = _directories.get(path) if type(path) is str else None
+    return known or _directory_at(check_path(path, source))
 
 
-def _directory(path: StrPath, source: str) -> Directory:
-    if isinstance(path, str):
-        known = _directories.get(path)
-        if known is not None:
-            return known
-    absolute = check_path(path, source)
-    directory = _directories.get(absolute)
-    if directory is None:
-        if len(_directories) >= 256:  # a cache, not a record of every path ever seen
-            _directories.clear()
-        directory = _directories[absolute] = Directory(os.fsencode(absolute))
-    return directory
+def _directory_at(path: str) -> Directory:
+    known = _directories.get(path)
+    if known is not None:
+        return known
+    if len(_directories) >= 256:  # a cache, not a record of every path ever seen
+        _directories.clear()
+    return _directories.setdefault(path, Directory(os.fsencode(path)))
 
 
 def _make_default(user: int) -> DefaultDirectory:

@@ -2,93 +2,64 @@
 
 from __future__ import annotations
 
-from lockutils.front.handle import Lock
+from lockutils.front.handle import Handle, Lock
+from lockutils.front.pending import PendingAcquire
 from lockutils.local.shared_waiters import Level, SharedWaiter
 from lockutils.local.waiters import Waiter, snapshot, take_turn
-from lockutils.parking import task_checkpoint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from lockutils.backends.base import Backend
     from lockutils.front.handle import Hold
-    from lockutils.local.waiters import WaitQueue
-
 
 #: each one may cost a system call or two of who looks for a free one
 MOST_SLOTS = 1_000_000
 
 
-class Mode:
-    """How a lock is held."""
+class SharingLock(Lock):
+    """A handle of a lock that is shared, has slots, or is reentrant.
 
-    __slots__ = ("reentrant", "shared", "slots")
+    It may be acquired again before it was released, by the same caller or others, where the
+    mode lets them in.  A release ends the latest hold of the caller; of a caller that has
+    none, the latest of all, since whoever has the handle may release it.
 
-    def __init__(self, shared: bool, slots: int, reentrant: bool) -> None:
-        """Check that they go together.
+    :param mode: whether it is shared, the number of slots, and whether it is reentrant
+    :param how: as of :class:`Lock`
+    :raises TypeError: if ``slots`` is not an integer
+    :raises ValueError: if it is less than 1, or more than 1 and ``shared`` is true, or if the
+        backend has neither
+    """
 
-        :raises TypeError: if ``slots`` is not an integer
-        :raises ValueError: if it is less than 1, or more than 1 and ``shared`` is true
-        """
+    __slots__ = ("_mode",)
+
+    def __init__(self, mode: tuple[bool, int, bool], *how: Any) -> None:
+        super().__init__(*how)
+        shared, slots, reentrant = mode
         if isinstance(slots, bool) or not isinstance(slots, int):
             raise TypeError(f"slots must be an int, not {slots!r}")
         if not 1 <= slots <= MOST_SLOTS:
             raise ValueError(f"slots must be from 1 to {MOST_SLOTS}: {slots!r}")
         if shared and slots > 1:
             raise ValueError(f"shared=True does not go with slots={slots}: readers are not counted")
-        self.shared = bool(shared)
-        self.slots = slots
-        self.reentrant = bool(reentrant)
-
-
-class SharingLock(Lock):
-    """A handle of a lock in a mode of its own.
-
-    It may be acquired again before it was released, by the same caller or others, where the
-    mode lets them in.  A release ends the latest hold of the caller; of a caller that has
-    none, the latest of all, since whoever has the handle may release it.
-    """
-
-    __slots__ = ("_mode",)
-
-    def __init__(
-        self,
-        name: str,
-        key: str,
-        queue: WaitQueue,
-        backend: Backend | None,
-        timeout: float | None,
-        do_log: bool | str,
-        fair: bool,
-        mode: Mode,
-    ) -> None:
-        if backend is not None and not backend.shares and (mode.shared or mode.slots > 1):
+        backend = self._backend
+        if backend is not None and not backend.shares and (shared or slots > 1):
             raise ValueError("shared and slots need fcntl for external locks, which is not here")
-        super().__init__(name, key, queue, backend, timeout, do_log, fair)
-        self._mode = mode
+        self._mode = bool(shared), slots, bool(reentrant), backend
 
-    def _acquire(self, timeout: float | None, scoped: bool = False, *_: Any) -> bool:
-        waiter, level = self._how(scoped)
-        again = self._acquire_again(waiter, level)
-        return again or super()._acquire(timeout, scoped, waiter, level)
+    _acquire = Handle._acquire
 
-    async def _acquire_in_task(self, timeout: float | None, scoped: bool = False, *_: Any) -> bool:
-        await task_checkpoint()
-        waiter, level = self._how(scoped)
-        again = self._acquire_again(waiter, level)
-        return again or await super()._acquire_in_task(timeout, scoped, waiter, level)
-
-    def _how(self, scoped: bool) -> tuple[SharedWaiter, Level | None]:
-        mode, backend = self._mode, self._backend
+    async def _take(self, timeout: float | None, scoped: bool, by_task: bool) -> Lock | None:
         self._queue.mixed = True  # before it is in the queue
-        waiter = SharedWaiter(mode.shared, mode.slots, mode.reentrant, backend)
-        return waiter, Level(scoped) if mode.reentrant else None
+        waiter, level = SharedWaiter(*self._mode), None
+        if waiter.reentrant:
+            level = Level(scoped)
+            if self._take_again(waiter, level):
+                return None
+        return await PendingAcquire(self, waiter, timeout, scoped, by_task, level).take()
 
-    def _acquire_again(self, wanted: SharedWaiter, level: Level | None) -> bool:
+    def _take_again(self, wanted: SharedWaiter, level: Level) -> bool:
         """Whether the caller has it already and may have it once more, and now does."""
-        if level is None:
-            return False
         for waiter in self._queue.holders():
             if isinstance(waiter, SharedWaiter) and waiter.covers(wanted):
                 hold = take_turn(self._queue, waiter, level)
@@ -104,23 +75,15 @@ class SharingLock(Lock):
                     raise
         return False
 
-    def _try(self, waiter: Waiter, timeout: float | None) -> bool:
-        if not waiter.is_next(self._queue):
-            return False
-        return self._backend is None or self._try_outside(waiter, self._backend, timeout)
-
     def _latest(self) -> Hold:
         caller = Waiter()
         while True:
             holds = snapshot(self._holds)
-            if not holds:
-                raise RuntimeError(f"the lock {self.name!r} is released, but not held")
             mine = [hold for hold in holds if hold[0].is_of_same(caller)] or holds
+            if not mine:
+                raise RuntimeError(f"the lock {self.name!r} is released, but not held")
             try:
                 self._holds.remove(mine[-1])
             except ValueError:
                 continue  # another thread was faster
             return mine[-1]
-
-    def _state(self) -> str:
-        return f"held {len(self._holds)} times" if self._holds else "free"

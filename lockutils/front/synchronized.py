@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     P = ParamSpec("P")
     R = TypeVar("R")
-    #: makes the handle for one call, from its arguments
+    #: makes the handle for one call, from its arguments; the other makes its name or names
     LockOfCall = Callable[[tuple[Any, ...], dict[str, Any]], Lock | LockGroup]
-    NameOfCall = Callable[[tuple[Any, ...], dict[str, Any]], str]
+    Fill = Callable[[tuple[Any, ...], dict[str, Any]], Any]
 
 # of code objects: inspect.CO_*, which costs 10 ms to import
 _GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200
@@ -57,58 +57,31 @@ def synchronized(
 
     :raises ValueError: if the template is malformed or has a field that no call can fill
     """
-    by_name: dict[str, Any] = {"timeout": timeout, "shared": shared, "slots": slots}
-    by_name["reentrant"] = reentrant
-    names = [name] if isinstance(name, str) else list(name)
-    what = name if isinstance(name, str) else names
+    modes: dict[str, Any] = {"timeout": timeout, "shared": shared, "slots": slots}
+    modes["reentrant"] = reentrant
+    what = name if isinstance(name, str) else list(name)
     # for the errors of bad arguments, now and not at the first call
-    for one in names:
-        lock(one, lock_file_prefix, semaphores=semaphores, blocking=blocking, **by_name)
+    for one in [what] if isinstance(what, str) else what:
+        lock(one, lock_file_prefix, semaphores=semaphores, blocking=blocking, **modes)
     if lock_path is not None:
         check_path(lock_path, "lock_path")
-    take = lock if isinstance(name, str) else lock_all
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        import functools  # which the command line, say, has no use for
+
         if isinstance(function, (classmethod, staticmethod)):
             return type(function)(decorate(function.__func__))
         if not callable(function):
             raise TypeError(f"synchronized() wraps a callable, not {function!r}")
         by = _name(function)
         options = lock_file_prefix, external, lock_path, by, semaphores, delay, fair, blocking
+        take: Callable[..., Lock | LockGroup] = lock if isinstance(what, str) else lock_all
+        if tuple(modes.values()) != (None, False, 1, False):  # saves a dict a call
+            take = functools.partial(take, **modes)
+        fill = _filler(what, function)
 
-        if (timeout, shared, slots, reentrant) == (None, False, 1, False):  # saves a dict a call
-
-            def lock_named(actual: Any) -> Lock | LockGroup:
-                return take(actual, *options)
-        else:
-
-            def lock_named(actual: Any) -> Lock | LockGroup:
-                return take(actual, *options, **by_name)
-
-        lock_of_call: LockOfCall
-        templates = [_template(one, function) for one in names]
-        if not any(templates):  # plain names do not pay for what templates need
-
-            def lock_of_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Lock | LockGroup:
-                return lock_named(what)
-        elif isinstance(name, str):
-            (template,) = templates
-            assert template is not None
-            name_of_call = template
-
-            def lock_of_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Lock | LockGroup:
-                return lock_named(name_of_call(args, kwargs))
-        else:
-
-            def lock_of_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Lock | LockGroup:
-                return lock_named(
-                    [
-                        one if template is None else template(args, kwargs)
-                        for one, template in zip(names, templates, strict=True)
-                    ]
-                )
-
-        import functools  # which the command line, say, has no use for
+        def lock_of_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Lock | LockGroup:
+            return take(what if fill is None else fill(args, kwargs), *options)
 
         wrapper: Any = functools.wraps(function)(_wrap(function, lock_of_call))
         return wrapper  # type: ignore[no-any-return]
@@ -116,13 +89,21 @@ def synchronized(
     return decorate
 
 
-def _template(name: str, function: Callable[..., Any]) -> NameOfCall | None:
-    """What makes the name of a call, if it has fields or braces."""
-    if "{" not in name and "}" not in name:
+def _filler(what: str | list[str], function: Callable[..., Any]) -> Fill | None:
+    """Return what makes the name or names of a call; ``None`` if no call changes them."""
+    if isinstance(what, list):
+        fillers = [_filler(one, function) for one in what]
+        if not any(fillers):
+            return None
+        return lambda args, kwargs: [
+            one if fill is None else fill(args, kwargs)
+            for one, fill in zip(what, fillers, strict=True)
+        ]
+    if "{" not in what and "}" not in what:
         return None
     from lockutils.front.template import NameTemplate
 
-    return NameTemplate(name, function)
+    return NameTemplate(what, function)
 
 
 def _wrap(function: Callable[..., Any], lock_of_call: LockOfCall) -> Callable[..., Any]:

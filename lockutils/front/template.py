@@ -10,8 +10,24 @@ from lockutils.errors import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from typing import Any
+
+
+class _Fields(string.Formatter):
+    """Goes through a template as str.format does, and notes the arguments it refers to."""
+
+    def __init__(self) -> None:
+        self.arguments: list[str] = []
+
+    def get_field(self, field_name: str, args: Any, kwargs: Any) -> tuple[str, str]:
+        argument, steps = formatter_field_name_split(field_name)
+        list(steps)  # this is what parses them
+        self.arguments.append(str(argument))
+        return "", str(argument)
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        return ""
 
 
 class NameTemplate:
@@ -24,40 +40,20 @@ class NameTemplate:
 
     def __init__(self, template: str, function: Callable[..., Any]) -> None:
         self._template = template
-        self._function = getattr(function, "__qualname__", repr(function))
+        name = getattr(function, "__qualname__", repr(function))
+        self._what = f"lock name {template!r} of {name}()"
         self._signature = inspect.signature(function)
         parameters = self._signature.parameters.values()
         self._var_keyword = next((p.name for p in parameters if p.kind is p.VAR_KEYWORD), None)
-        for field in self._fields(template):
+        fields = _Fields()
+        try:
+            fields.vformat(template, (), {})
+        except ValueError as error:
+            raise ValueError(f"{self._what}: {error}") from None
+        for field in fields.arguments:
             named = field.isidentifier() and self._var_keyword is not None
             if field not in self._signature.parameters and not named:
-                raise ValueError(
-                    f"lock name {template!r} of {self._function}(): no parameter {field!r}"
-                )
-
-    def _fields(self, template: str, depth: int = 2) -> Iterator[str]:
-        """The arguments that ``template`` refers to; refuse what str.format would refuse."""
-        try:
-            fields = [parts[1:] for parts in string.Formatter().parse(template)]
-        except ValueError as error:
-            raise self._malformed(error) from None
-        for field, spec, conversion in fields:
-            if field is None:
-                continue
-            if depth == 0:
-                raise self._malformed("fields are nested too deep")
-            if conversion not in (None, "r", "s", "a"):
-                raise self._malformed(f"no conversion {conversion!r}")
-            try:
-                argument, steps = formatter_field_name_split(field)
-                list(steps)  # this is what parses them
-            except ValueError as error:
-                raise self._malformed(error) from None
-            yield str(argument)
-            yield from self._fields(spec or "", depth - 1)
-
-    def _malformed(self, problem: object) -> ValueError:
-        return ValueError(f"lock name {self._template!r} of {self._function}(): {problem}")
+                raise ValueError(f"{self._what}: no parameter {field!r}")
 
     def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
         """Return the name for a call with these arguments.
@@ -74,7 +70,7 @@ class NameTemplate:
             return self._template.format_map(values)
         except (LookupError, AttributeError, TypeError, ValueError) as error:
             raise ValueError(
-                f"lock name {self._template!r} of {self._function}() cannot be filled in: "
+                f"{self._what} cannot be filled in: "
                 f"{self._culprit(values)}{type(error).__name__}: {printable(str(error))}"
             ) from error
 

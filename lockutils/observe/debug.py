@@ -9,6 +9,7 @@ import traceback
 from weakref import ref
 
 from lockutils.front.handle import Lock
+from lockutils.front.pending import PendingAcquire
 from lockutils.local.held import locks_held
 from lockutils.local.registry import registries_of_names
 from lockutils.observe.lock_order import Inversion, LockOrder
@@ -60,34 +61,35 @@ def watch_order(report: Callable[[Inversion], object] | None = None) -> None:
     watch = _watch or _Watch()
     watch.report = report or _log
     _watch = watch
-    # In the class, so that it costs nothing while it is off.  There is no other way into an
+    # In the classes, so that it costs nothing while it is off.  There is no other way into an
     # acquisition: subclasses of Lock, too, come here by super().
-    Lock._acquire = _watched_acquire  # type: ignore[method-assign, assignment]
-    Lock._acquire_in_task = _watched_acquire_in_task  # type: ignore[method-assign, assignment]
+    Lock._acquire = _watched_acquire  # type: ignore[method-assign]
+    PendingAcquire.take = _watched_take  # type: ignore[method-assign]
 
 
 def stop_watching_order() -> None:
     """End :func:`watch_order`, and forget what was seen.  Does nothing if it is not on."""
     global _watch
     Lock._acquire = _acquire  # type: ignore[method-assign]
-    Lock._acquire_in_task = _acquire_in_task  # type: ignore[method-assign]
+    PendingAcquire.take = _take  # type: ignore[method-assign]
     _watch = None
 
 
 _acquire = Lock._acquire
-_acquire_in_task = Lock._acquire_in_task
+_take = PendingAcquire.take
 
 
-def _watched_acquire(self: Lock, timeout: float | None, *how: Any) -> bool:
+def _watched_acquire(self: Lock, timeout: float | None, scoped: bool = False) -> Lock | None:
     if timeout != 0:
         _ask(self)
-    return _acquire(self, timeout, *how)
+    return _acquire(self, timeout, scoped)
 
 
-async def _watched_acquire_in_task(self: Lock, timeout: float | None, *how: Any) -> bool:
-    if timeout != 0:
-        _ask(self)
-    return await _acquire_in_task(self, timeout, *how)
+async def _watched_take(self: PendingAcquire) -> Lock | None:
+    # one that has a hold was asked for by _watched_acquire()
+    if self.timeout != 0 and self.hold is None:
+        _ask(self.lock)
+    return await _take(self)
 
 
 class _Watch:

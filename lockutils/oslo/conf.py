@@ -25,7 +25,8 @@ _GROUP = "oslo_concurrency"
 class _SameAsTheirs:
     """Equal to any option of the same name: the ones that oslo.concurrency may register later.
 
-    oslo.config refuses a second option of a name that is not equal to the first.
+    oslo.config refuses a second option of a name that is not equal to the first.  Each option is
+    of a subclass of its kind there: then Python asks it first, whichever side it is on.
     """
 
     dest: str

@@ -71,10 +71,10 @@ def remove_external_lock_file(
 
     It is removed by the holder of the lock, so that nobody else can have it at that moment; a
     lockutils process that waits for it notices, and goes on with a new file.  Other tools that
-    wait do not notice.  Holders in this process are waited for.  A file that is locked by
-    another process is in use, and stays: to wait could take for ever, and to remove it would
-    let the next process in beside the holder.  This is logged as a warning, as is any other
-    failure to remove it.  That there is no file is not.
+    wait do not notice.  The call waits for holders in this process.  A file that another process
+    has locked is in use, and stays: to wait could take without end, and to remove it would let
+    the next process in beside the holder.  A warning is logged then, and after any other failure
+    to remove the file, unless there is none.
 
     :raises DeadlockError: if the caller holds the lock
     :raises LockPathError: if there is no safe lock directory

@@ -61,7 +61,7 @@ def run(make: Callable[..., Any], *arguments: object) -> Any:
     try:
         # Made and begun by one call into C: Python complains of a coroutine that was made and
         # that a signal handler has kept from its beginning.
-        next(map(_begin, map(make, *((one,) for one in arguments))))
+        next(map(_begin, map(make, *zip(arguments))))
     except StopIteration as done:
         return done.value
     raise RuntimeError("a blocking acquisition was given the parker of a task")

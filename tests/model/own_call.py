@@ -56,7 +56,12 @@ def HAS_LEFT(shared, me):
 # --- of the waiter
 
 
-@own("front/handle.py", "Lock._wait_outside", "while request.grant is None:", "waits to be granted")
+@own(
+    "front/pending.py",
+    "PendingAcquire._wait_outside",
+    "while request.grant is None:",
+    "waits to be granted",
+)
 def GRANTED(shared, me):
     return [(True, shared)] if shared.calls[me].granted else []
 

@@ -12,9 +12,10 @@ from lock_peers import GREENTHREADS, WATCHDOG, Background, run_python, until
 
 import lockutils
 from lockutils import debug
+from lockutils.front.pending import PendingAcquire
 from lockutils.observe.lock_order import LockOrder
 
-ORIGINAL = lockutils.Lock._acquire, lockutils.Lock._acquire_in_task
+ORIGINAL = lockutils.Lock._acquire, PendingAcquire.take
 
 
 @pytest.fixture
@@ -524,12 +525,12 @@ assert reports == []
 
 
 def test_off_is_as_if_it_had_never_been():
-    assert (lockutils.Lock._acquire, lockutils.Lock._acquire_in_task) == ORIGINAL
+    assert (lockutils.Lock._acquire, PendingAcquire.take) == ORIGINAL
     debug.watch_order([].append)
     assert lockutils.Lock._acquire is not ORIGINAL[0]
-    assert lockutils.Lock._acquire_in_task is not ORIGINAL[1]
+    assert PendingAcquire.take is not ORIGINAL[1]
     debug.stop_watching_order()
-    assert (lockutils.Lock._acquire, lockutils.Lock._acquire_in_task) == ORIGINAL
+    assert (lockutils.Lock._acquire, PendingAcquire.take) == ORIGINAL
     debug.stop_watching_order()
 
 

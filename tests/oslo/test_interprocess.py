@@ -1,7 +1,9 @@
 """fasteners' lock on the file of a lock of ours: who holds the one excludes the other."""
 
+import gc
 import os
 import subprocess
+import threading
 
 import pytest
 from lock_peers import (
@@ -78,22 +80,72 @@ def test_an_external_lock_leaves_the_content(tmp_path):
     assert (tmp_path / "name").read_text() == "kept"
 
 
+def test_an_error_is_ours_and_that_of_fasteners(tmp_path):
+    os.mkfifo(tmp_path / "name")
+    lock = lockutils.InterProcessLock(tmp_path / "name")
+    for attempt in (lock.acquire, lock.trylock):
+        with pytest.raises(lockutils.LockPathError) as refusal:
+            attempt()
+        assert isinstance(refusal.value, threading.ThreadError)
+        assert not lock.acquired
+    with pytest.raises(threading.ThreadError):
+        lock.release()
+
+
+def test_a_path_is_taken_as_it_is(monkeypatch, tmp_path):
+    """Also one that as a name would be escaped."""
+    monkeypatch.chdir(tmp_path)
+    with lockutils.InterProcessLock(".name"), lockutils.InterProcessLock("new/%2F"):
+        assert sorted(os.listdir()) == [".name", "new"]
+        assert os.listdir("new") == ["%2F"]
+        assert subprocess.call(["flock", "-n", ".name", "true"]) == 1
+
+
+def test_who_acquires_again_releases_once(tmp_path):
+    """As fasteners has it."""
+    lock = lockutils.external_lock("name", lock_path=tmp_path)
+    assert lock.acquire()
+    assert lock.acquire(blocking=False)
+    lock.release()
+    assert not lock.acquired
+    assert is_free("name", external=True, lock_path=tmp_path)
+
+
+def test_holders_of_slots_are_in_the_way(tmp_path):
+    lock = lockutils.external_lock("name", lock_path=tmp_path)
+    with lockutils.lock("name", external=True, lock_path=tmp_path, slots=2):
+        assert not lock.acquire(blocking=False)
+    with lock:
+        assert lock.acquired
+
+
+def test_a_dropped_lock_lets_go(tmp_path):
+    lock = lockutils.external_lock("name", lock_path=tmp_path)
+    lock.acquire()
+    del lock
+    gc.collect()
+    assert is_free("name", external=True, lock_path=tmp_path)
+
+
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_child_has_no_part_in_an_external_lock(tmp_path):
     """Its copy of the descriptor would keep the lock after the parent's end."""
     lock = lockutils.external_lock("name", lock_path=tmp_path)
     lock.acquire()
+    assert opens(os.getpid(), os.fsdecode(lock.path))
     from_child, to_parent = os.pipe()
     from_parent, to_child = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(to_child)
-        os.write(to_parent, b"no" if lock.acquired or lock.lockfile else b"ok")
+        held = lock.acquired or opens(os.getpid(), os.fsdecode(lock.path))
+        os.write(to_parent, b"no" if held else b"ok")
         os.read(from_parent, 1)
         os._exit(0)
     try:
         assert os.read(from_child, 2) == b"ok"
-        lock.lockfile.close()  # and not unlocked: as by SIGKILL
+        ((waiter, *_),) = lock._handle._holds
+        os.close(waiter.request.fd_box.pop())  # and not unlocked: as by SIGKILL
         assert is_free("name", external=True, lock_path=tmp_path)
     finally:
         for descriptor in (to_child, from_parent, from_child, to_parent):

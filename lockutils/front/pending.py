@@ -1,0 +1,201 @@
+"""An acquisition that may have to wait: in the queue of this process, then outside of it."""
+
+from __future__ import annotations
+
+from time import monotonic
+from weakref import ref
+
+from lockutils.errors import DeadlockError, SlotsMismatchError
+from lockutils.local.waiters import granted, take_turn
+from lockutils.observe import log
+from lockutils.parking import blocking_parker, task_parker
+from lockutils.parking.deadline import Deadline
+from lockutils.parking.on_thread import ThreadParker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from lockutils.backends.base import Request
+    from lockutils.front.handle import Lock
+    from lockutils.local.waiters import Waiter
+    from lockutils.parking.base import Parker
+
+#: seconds between two tries where nothing can wake us: doubled from the first to the last
+_FIRST_PAUSE, _LAST_PAUSE = 0.001, 0.064
+
+
+class PendingAcquire:
+    """One acquisition of a lock, by any kind of waiter.
+
+    :param waiter: who asks, and for what
+    :param timeout: in seconds: 0 tries once, ``None`` waits for ever
+    :param scoped: whether nobody but the caller can release the lock
+    :param by_task: the wait suspends the calling task; else it blocks its thread or greenthread
+    :param level: of a reentrant lock, the level to enter
+    :param hold: if ``waiter`` has entered the queue already, and the first try has failed
+    """
+
+    __slots__ = ("by_task", "hold", "level", "lock", "scoped", "timeout", "waiter")
+
+    def __init__(
+        self,
+        lock: Lock,
+        waiter: Waiter,
+        timeout: float | None,
+        scoped: bool,
+        by_task: bool,
+        level: object = None,
+        hold: Generator[None, None, None] | None = None,
+    ) -> None:
+        self.lock = lock
+        self.waiter = waiter
+        self.timeout = timeout
+        self.scoped = scoped
+        self.by_task = by_task
+        self.level = level
+        self.hold = hold
+
+    async def take(self) -> Lock | None:
+        """Take the lock; return ``None``, or the lock if the time is up.
+
+        A waiter that was passed enters again: there may be one hold after the other.
+        """
+        lock, waiter, hold, timeout = self.lock, self.waiter, self.hold, self.timeout
+        queue, backend = lock._queue, lock._backend
+        if hold is None and lock._do_log and log.enabled():
+            log.acquiring(lock.name, lock._do_log)
+        start = 0.0
+        parker: Parker | None = None
+        try:
+            while True:
+                if hold is None:
+                    # a waiter that is not the first one returns: the one before it was passed
+                    hold = take_turn(queue, waiter, self.level, waiter is not self.waiter)
+                    next(hold)
+                    if (
+                        waiter.is_next(queue)
+                        and (backend is None or lock._try_outside(waiter, backend, timeout))
+                        and self._keep(hold, waiter, start)
+                    ):
+                        return None
+                if not waiter.passed:
+                    if parker is None:
+                        self._check_slots(waiter)
+                        if timeout == 0:
+                            break
+                        start = monotonic()
+                        parker = task_parker() if self.by_task else blocking_parker()
+                        deadline = Deadline(timeout, parker.clock)
+                    waiter.token, waiter.woken = [None], 0.0
+                    if await self._wait_for_turn(waiter, parker, deadline):
+                        if self._keep(hold, waiter, start):
+                            return None
+                    elif not waiter.is_passed():
+                        break
+                next(hold, None)
+                hold, waiter = None, waiter.again()
+            next(hold, None)
+            return lock
+        except BaseException:
+            if hold is not None:
+                lock._undo(hold)
+            raise
+
+    def _keep(self, hold: Generator[None, None, None], waiter: Waiter, start: float) -> bool:
+        """Note the hold; ``False`` if the waiter was passed at the last moment."""
+        lock = self.lock
+        waiter.scoped = self.scoped
+        if waiter.passed:
+            return False
+        waiter.entered(lock._queue)
+        logs = lock._do_log and log.enabled()
+        now = monotonic() if logs else 0.0
+        lock._holds.append((waiter, hold, now, self.level))
+        if logs:
+            log.acquired(lock.name, lock._do_log, now - start if start else 0.0)
+        return True
+
+    async def _wait_for_turn(self, waiter: Waiter, parker: Parker, deadline: Deadline) -> bool:
+        """Wait until ``waiter`` holds the lock; ``False`` if it was passed, or the time is up."""
+        lock = self.lock
+        queue, backend = lock._queue, lock._backend
+        tried = waiter.request is not None  # it was the first from the beginning
+        try:
+            waiter.parker = parker
+            queue.arrive(waiter, parker, by_task=self.by_task)
+            self._check_deadlock(waiter, deadline)
+            if backend is not None and lock._fair and not tried:
+                # on arrival, and not only when it is first: others may arrive in between
+                waiter.request = lock._request(waiter, backend)
+                waiter.request.enqueue()
+            while not waiter.is_next(queue):
+                if waiter.is_passed():
+                    return False
+                if not await parker.park(deadline) and not waiter.is_next(queue):
+                    return False
+                waiter.woken = 0.0
+            if backend is not None:
+                request = waiter.request or lock._request(waiter, backend)
+                waiter.request = request
+                held = not tried and request.try_now()
+                if not held and not await self._wait_outside(waiter, request, parker, deadline):
+                    return False
+            return waiter.commit()
+        finally:
+            waiter.parker = None
+
+    async def _wait_outside(
+        self, waiter: Waiter, request: Request, parker: Parker, deadline: Deadline
+    ) -> bool:
+        """Wait until other processes have released the lock."""
+        if isinstance(parker, ThreadParker):
+            if waiter.is_passed():
+                return False
+            held = request.block(deadline)
+            if held is not None:
+                return held
+        references = ref(self.lock._queue), ref(waiter)
+        started = request.start(lambda: granted(*references))
+        pause = _FIRST_PAUSE
+        while request.grant is None:
+            if request.error is not None:
+                raise request.error
+            if waiter.is_passed():
+                return False
+            if started:
+                in_time = await parker.park(deadline)
+            else:  # it polls: no helper thread is available
+                left = deadline.left()
+                in_time = left is None or left > pause
+                await parker.park(Deadline(pause if in_time else left, parker.clock))
+                pause = min(2 * pause, _LAST_PAUSE)
+                request.try_now()
+            waiter.woken = 0.0
+            if not in_time and request.grant is None and request.error is None:
+                return False
+        return True
+
+    def _check_slots(self, waiter: Waiter) -> None:
+        first = self.lock._queue.first()
+        if first is not None and first.slots != waiter.slots:
+            raise SlotsMismatchError(self.lock.name, waiter.slots, first.slots)
+
+    def _check_deadlock(self, waiter: Waiter, deadline: Deadline) -> None:
+        queue, by_task = self.lock._queue, self.by_task
+        # To ask for more than one has is an error also with a time-out: nobody else ends that.
+        first = queue.first()
+        upgrades = first is not None and first.shared and not waiter.shared
+        if not (deadline.left() is None or upgrades):
+            return
+        if not queue.waits_for_itself(waiter, by_task=by_task):
+            return
+        if upgrades:
+            cure = "release it first, or ask for it exclusively at once"
+        elif waiter.task is not None and not by_task:
+            cure = "use 'async with', which does not stop the event loop, or reentrant=True"
+        else:
+            cure = "use reentrant=True each time if this is meant"
+        raise DeadlockError(
+            f"the caller holds {self.lock.name!r}, and would wait for itself: {cure}"
+        )
