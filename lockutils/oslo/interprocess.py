@@ -24,7 +24,7 @@ if os.name == "posix":
 
     from lockutils.backends.file import lock_kinds, syscalls
     from lockutils.backends.file.directory import Directory
-    from lockutils.backends.file.lock_file import unusable
+    from lockutils.backends.file.refusal import refuse
 
     class InterProcessLock(fasteners.InterProcessLock):  # type: ignore[misc]
         """A lock on the file ``path``, as fasteners has it, but held as lockutils holds a file.
@@ -56,7 +56,7 @@ if os.name == "posix":
                     directory.make()
                     self.lockfile = _open(path)
             except OSError as error:
-                raise unusable(error, path) from error
+                refuse(error, path)
 
         def trylock(self) -> None:
             """Try once to lock the open file.

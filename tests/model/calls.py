@@ -71,7 +71,7 @@ STEP_FLOCK = call(
     "flock_try", LOCK_FILE, "LockFile._try_both", "syscalls.flock_try(", "tries the flock by itself"
 )
 STEP_RECORD = call(
-    "record_try", LOCK_FILE, "LockFile._try_both", "syscalls.span_try(", "the record lock, too"
+    "record_try", LOCK_FILE, "LockFile._try_both", "self._try_record(fd)", "the record lock, too"
 )
 STEP_UNDO = call(
     "flock_unlock", LOCK_FILE, "LockFile._try_both", "syscalls.flock_unlock(", "undoes the flock"
@@ -89,7 +89,7 @@ AGAIN_RECORD = call(
     "record_try",
     LOCK_FILE,
     "LockFile._wait_for_both",
-    "not kinds.record or syscalls.span_try(",
+    "self._try_record(fd)",
     "tries the record lock again",
 )
 WAITS_RECORD = call(
@@ -122,7 +122,7 @@ TRIES_SLOT = call(
 WATCHES = call(
     "watch",
     SLOTS,
-    "SlotRequest._sleep_on_file",
+    "SlotRequest._wait_for_both",
     "sleeper.watch_closing(",
     "watches for a closing",
 )

@@ -30,6 +30,13 @@ class LockKinds:
 
 
 BOTH = LockKinds(flock=True, record=True)
+FLOCK = LockKinds(flock=True, record=False)
+RECORD = LockKinds(flock=False, record=True)
+_by_what_works: dict[tuple[bool | None, bool | None], LockKinds] = {
+    (True, True): BOTH,
+    (True, False): FLOCK,
+    (False, True): RECORD,
+}
 _of_device: dict[int, LockKinds] = {}
 _probes = itertools.count()
 _TMPFILE: int | None = getattr(os, "O_TMPFILE", None)  # of Linux alone
@@ -55,7 +62,8 @@ def find_out(fd: int, directory: bytes) -> None:
         return
     # a leading dot: no lock is ever named like this
     path = directory + b"/.lockutils-probe-%d-%d" % (os.getpid(), next(_probes))
-    flock = record = None
+    flock: bool | None = None
+    record: bool | None = None
     cell: list[int] = []
     try:
         is_named = _open_probe(cell, directory, path)
@@ -68,13 +76,12 @@ def find_out(fd: int, directory: bytes) -> None:
     except OSError:
         pass  # there can be none, or others may write here, and one of them removed it
     finally:
-        try:
-            syscalls.close(cell)
-        except BaseException:
-            syscalls.close(cell)  # a signal handler may have raised before it was done
-            raise
-    if flock is not None and record is not None and (flock or record):
-        _of_device[device] = LockKinds(flock=flock, record=record)
+        # No call before the one that closes: a signal handler may raise at the end of any.
+        if cell:
+            syscalls.close_number(cell[0])
+    found = _by_what_works.get((flock, record))
+    if found is not None:
+        _of_device[device] = found
 
 
 def _open_probe(cell: list[int], directory: bytes, path: bytes) -> bool:

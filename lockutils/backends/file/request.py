@@ -20,7 +20,8 @@ from lockutils.backends.base import HELD
 from lockutils.backends.file import syscalls
 from lockutils.backends.file.blocking_call import BlockingCall
 from lockutils.backends.file.descriptors import owners
-from lockutils.backends.file.lock_file import LockFile, unusable
+from lockutils.backends.file.lock_file import LockFile
+from lockutils.backends.file.refusal import refuse
 from lockutils.backends.file.tickets import QueueEntry
 from lockutils.errors import SlotsMismatchError
 from lockutils.parking import helpers
@@ -50,8 +51,8 @@ class FileRequest(LockFile):
     error: BaseException | None = None
 
     _slots = 1
-    #: whether :func:`syscalls.lock_at_once` knows how to take it
-    _at_once = True
+    #: whether nobody passes it in line, and it passes nobody
+    _strict = False
     _entry: QueueEntry | None = None
     _call: BlockingCall | None = None
     _sleeper: Sleeper | None = None
@@ -59,8 +60,8 @@ class FileRequest(LockFile):
     def __init__(self, key: str, directory: Directory, fair: bool = False) -> None:
         super().__init__(key, directory)
         self._fair = fair
-        #: whether nobody passes it in line, and it passes nobody
-        self._strict = fair
+        if fair:
+            self._strict = True
 
     # --- without waiting
 
@@ -104,7 +105,7 @@ class FileRequest(LockFile):
         except OSError as error:
             if not self._fair:
                 return True
-            raise unusable(error, self._range.queue) from error
+            refuse(error, self._range.queue)
 
     def _fail(self, barging: bool) -> bool:
         if barging:
@@ -136,7 +137,7 @@ class FileRequest(LockFile):
         except OSError as error:
             entry.give_back()
             if self._fair:
-                raise unusable(error, place.queue) from error
+                refuse(error, place.queue)
             # the order is the kernel's, then
         self._check_slots()
 
@@ -193,7 +194,7 @@ class FileRequest(LockFile):
                     continue
                 if isinstance(error, IndexError):
                     raise
-                raise unusable(error, self.path) from error
+                refuse(error, self.path)
             if overtaken:
                 self._let_go()
                 continue
@@ -222,7 +223,7 @@ class FileRequest(LockFile):
         except OSError as error:
             if not self._fair:
                 return True
-            raise unusable(error, self._range.queue) from error
+            refuse(error, self._range.queue)
         return looks and not sleeper.is_over() and self._try_step_by_step()
 
     def _ticket_ahead(
@@ -307,7 +308,4 @@ class SharedRequest(FileRequest):
 
     _flock_op = syscalls.SHARED
     _record = syscalls.WHOLE_SHARED
-
-    def __init__(self, key: str, directory: Directory, fair: bool = False) -> None:
-        super().__init__(key, directory, fair)
-        self._strict = True
+    _strict = True

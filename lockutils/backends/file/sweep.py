@@ -15,7 +15,7 @@ import os
 from stat import S_ISREG
 
 from lockutils.backends.file import syscalls
-from lockutils.backends.file.permissions import is_open_to_others
+from lockutils.backends.file.refusal import is_open_to_others
 
 #: files that may stay; the ones that are used again and again save their making
 _KEPT = 256
@@ -52,11 +52,9 @@ def sweep(path: bytes) -> None:
     except OSError:
         pass
     finally:
-        try:
-            syscalls.close(cell)
-        except BaseException:
-            syscalls.close(cell)  # a signal handler may have raised before it was done
-            raise
+        # No call before the one that closes: a signal handler may raise at the end of any.
+        if cell:
+            syscalls.close_number(cell[0])
 
 
 def _remove_if_free(directory: int, name: str) -> None:
@@ -75,7 +73,7 @@ def _remove_if_free(directory: int, name: str) -> None:
         try:
             syscalls.release(cell)
         except BaseException:
-            syscalls.release(cell)  # as above
+            syscalls.release(cell)  # a signal handler may have raised before it was done
             raise
 
 
