@@ -4,7 +4,7 @@ from steps import call
 
 TICKETS, LOCAL_TICKETS, FILE, LOCK_FILE, SLOTS, POSIX = (
     "backends/file/tickets.py",
-    "backends/file/local_tickets.py",
+    "backends/file/queue.py",
     "backends/file/request.py",
     "backends/file/lock_file.py",
     "backends/file/slots.py",
@@ -25,7 +25,7 @@ LOOKS_AGAIN = call(
     "look", TICKETS, "QueueEntry.take", "self._find(fd, number + 1", "looks for a higher one"
 )
 UNLOCKS_NUMBER = call(
-    "unlock_number", TICKETS, "QueueEntry.give_back", "syscalls.span_unlock(", "unlocks a number"
+    "unlock_number", TICKETS, "QueueEntry.give_back", "self.unlock(number)", "unlocks a number"
 )
 LOOKS_AHEAD = call(
     "look", TICKETS, "QueueEntry._nearest", "self._find(fd, number - HALF", "looks ahead"

@@ -4,7 +4,7 @@ from process import put
 from steps import model_only, own
 
 TICKETS = "backends/file/tickets.py"
-LOCAL_TICKETS = "backends/file/local_tickets.py"
+LOCAL_TICKETS = "backends/file/queue.py"
 
 
 def first(numbers, sign, ring):
@@ -21,7 +21,12 @@ def lowest(shared):
     return first(shared.numbers, 1, shared.ring) if shared.numbers else None
 
 
-@own(TICKETS, "QueueEntry.__init__", "local_tickets.get(path)", "uses the tickets of its process")
+@own(
+    TICKETS,
+    "QueueEntry.__init__",
+    "local_tickets.get(place.path)",
+    "uses the tickets of its process",
+)
 def JOINS(shared, me):
     return [(None, shared._replace(users=shared.users | {me}))]
 

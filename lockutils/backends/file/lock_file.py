@@ -39,7 +39,14 @@ class LockFile:
 
     def __init__(self, key: str, directory: Directory) -> None:
         self._directory = directory
-        self._range = directory.ranges.get(key) or _range_of(key, directory)
+        ranges = directory.ranges
+        found = ranges.get(key)
+        if found is None:
+            if len(ranges) >= 256:  # not a record of every name ever used
+                ranges.clear()
+            found = QueueRange(directory.file_of(key), directory.owner)
+            found = ranges.setdefault(key, found)
+        self._range = found
         #: the descriptor, if the file is open
         self.fd_box: list[int] = []
 
@@ -195,11 +202,3 @@ class LockFile:
         if self._sweeps:
             self._sweeps = False
             sweep(self._directory.path)
-
-
-def _range_of(key: str, directory: Directory) -> QueueRange:
-    found = QueueRange(directory.file_of(key), directory.owner)
-    ranges = directory.ranges
-    if len(ranges) >= 256:  # not a record of every name ever used
-        ranges.clear()
-    return ranges.setdefault(key, found)

@@ -124,9 +124,7 @@ class FileRequest(LockFile):
         if self._entry is not None:
             return
         place = self._range
-        entry = self._entry = QueueEntry(
-            place.path, place.queue, place.first_byte, strict=self._strict
-        )
+        entry = self._entry = QueueEntry(place, strict=self._strict)
         try:
             self._directory.check()  # in another user's queue it could stand without end
             try:
@@ -213,7 +211,6 @@ class FileRequest(LockFile):
                 ahead, at_most = self._ticket_ahead(entry, number)
             if ahead is None:
                 return True
-            looks = at_most is not None
             fd = entry.tickets.open(self._range.queue)
             try:
                 if sleeper.lock_span(fd, entry.lock_of(ahead), at_most):
@@ -224,7 +221,7 @@ class FileRequest(LockFile):
             if not self._fair:
                 return True
             refuse(error, self._range.queue)
-        return looks and not sleeper.is_over() and self._try_step_by_step()
+        return at_most is not None and not sleeper.is_over() and self._try_step_by_step()
 
     def _ticket_ahead(
         self, entry: QueueEntry, number: int | None
