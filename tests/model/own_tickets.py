@@ -92,7 +92,7 @@ def IS_OUT(shared, me):
 @own(
     "backends/file/request.py",
     "FileRequest._wait_for_turn",
-    "if entry.is_taken",
+    "entry.is_taken",
     "is it in line still?",
     private=True,
 )

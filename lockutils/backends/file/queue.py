@@ -20,6 +20,7 @@ from time import monotonic
 
 from lockutils.backends.file import syscalls
 from lockutils.backends.file.descriptors import owners
+from lockutils.errors import SlotsMismatchError
 from lockutils.local.registry import Registry
 from lockutils.parking.native import closer_of
 
@@ -108,6 +109,15 @@ class QueueRange:
         if start > DECLARED:
             return start - DECLARED
         return 1 if pid == -1 else None  # a lock of a process is another tool's
+
+    def check_slots(self, slots: int) -> None:
+        """Raise if others hold the lock in another number of slots.
+
+        :raises SlotsMismatchError: so
+        """
+        found = self.use()
+        if found is not None and found not in (1, slots):
+            raise SlotsMismatchError(os.fsdecode(self.path), slots, found)
 
 
 def _look(

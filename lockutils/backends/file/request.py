@@ -23,7 +23,6 @@ from lockutils.backends.file.descriptors import owners
 from lockutils.backends.file.lock_file import LockFile
 from lockutils.backends.file.refusal import refuse
 from lockutils.backends.file.tickets import QueueEntry
-from lockutils.errors import SlotsMismatchError
 from lockutils.parking import helpers
 from lockutils.parking.callback import may_sleep_for_others
 from lockutils.parking.sleeper import Sleeper
@@ -67,23 +66,25 @@ class FileRequest(LockFile):
 
     def try_now(self, barging: bool = False) -> bool:
         place = self._range
+        held: bool | None = None
         if self._strict or self._entry is not None:
             if not self._may_try(barging):
-                return self._fail(barging)
+                held = False
         elif monotonic() >= place.recheck_at and not barging and not place.may_barge():
-            return False
-        held: bool | None = None
-        if self._at_once:
+            held = False
+        if self._at_once and held is None:
             owners.add(self)
             held = syscalls.lock_at_once(
                 self.fd_box, place.path, place.owner, self._flock_op, self._record
             )
+            if held is False:
+                owners.discard(self)
         if held is None:
             held = self._try_step_by_step()
-        elif not held:
-            owners.discard(self)
         if not held:
-            return self._fail(barging)
+            if barging:
+                place.check_slots(self._slots)
+            return False
         entry = self._entry
         if entry is not None:
             self._served(entry)
@@ -103,28 +104,20 @@ class FileRequest(LockFile):
                 return True
             return not self._range.is_waited_for(for_sure=self._fair)
         except OSError as error:
-            if not self._fair:
-                return True
+            return self._go_without_order(error)
+
+    def _go_without_order(self, error: OSError) -> bool:
+        """After an error of the queue: leave the order to the kernel, if that is allowed."""
+        if self._fair:
             refuse(error, self._range.queue)
-
-    def _fail(self, barging: bool) -> bool:
-        if barging:
-            self._check_slots()
-        return False
-
-    def _check_slots(self) -> None:
-        """Raise if others hold the lock with another number of slots."""
-        slots = self._range.use()
-        if slots is not None and slots > 1 and slots != self._slots:
-            raise SlotsMismatchError(os.fsdecode(self.path), self._slots, slots)
+        return True
 
     # --- waiting
 
     def enqueue(self) -> None:
         if self._entry is not None:
             return
-        place = self._range
-        entry = self._entry = QueueEntry(place, strict=self._strict)
+        entry = self._entry = QueueEntry(self._range, strict=self._strict)
         try:
             self._directory.check()  # in another user's queue it could stand without end
             try:
@@ -134,10 +127,8 @@ class FileRequest(LockFile):
                 entry.take()
         except OSError as error:
             entry.give_back()
-            if self._fair:
-                refuse(error, place.queue)
-            # the order is the kernel's, then
-        self._check_slots()
+            self._go_without_order(error)
+        self._range.check_slots(self._slots)
 
     def block(self, deadline: Deadline) -> bool | None:
         self.enqueue()
@@ -206,9 +197,9 @@ class FileRequest(LockFile):
         If the file is open then, it is locked.
         """
         try:
-            ahead, at_most = None, None
-            if entry.is_taken:
-                ahead, at_most = self._ticket_ahead(entry, number)
+            if not entry.is_taken:
+                return True
+            ahead, at_most = self._ticket_ahead(entry, number)
             if ahead is None:
                 return True
             fd = entry.tickets.open(self._range.queue)
@@ -218,9 +209,7 @@ class FileRequest(LockFile):
             finally:
                 entry.unlock(ahead)
         except OSError as error:
-            if not self._fair:
-                return True
-            refuse(error, self._range.queue)
+            return self._go_without_order(error)
         return at_most is not None and not sleeper.is_over() and self._try_step_by_step()
 
     def _ticket_ahead(
