@@ -32,11 +32,6 @@ class LockKinds:
 BOTH = LockKinds(flock=True, record=True)
 FLOCK = LockKinds(flock=True, record=False)
 RECORD = LockKinds(flock=False, record=True)
-_by_what_works: dict[tuple[bool | None, bool | None], LockKinds] = {
-    (True, True): BOTH,
-    (True, False): FLOCK,
-    (False, True): RECORD,
-}
 _of_device: dict[int, LockKinds] = {}
 _probes = itertools.count()
 _TMPFILE: int | None = getattr(os, "O_TMPFILE", None)  # of Linux alone
@@ -62,14 +57,13 @@ def find_out(fd: int, directory: bytes) -> None:
         return
     # a leading dot: no lock is ever named like this
     path = directory + b"/.lockutils-probe-%d-%d" % (os.getpid(), next(_probes))
-    flock: bool | None = None
-    record: bool | None = None
+    works: tuple[bool | None, ...] = ()
     cell: list[int] = []
     try:
         is_named = _open_probe(cell, directory, path)
         try:
             # with the flock in hand: where it is a record lock in truth, the other one fails
-            flock, record = _works(syscalls.flock_try, cell[0]), _works(_record_try, cell[0])
+            works = _works(syscalls.flock_try, cell[0]), _works(_record_try, cell[0])
         finally:
             if is_named:
                 os.unlink(path)
@@ -79,9 +73,9 @@ def find_out(fd: int, directory: bytes) -> None:
         # No call before the one that closes: a signal handler may raise at the end of any.
         if cell:
             syscalls.close_number(cell[0])
-    found = _by_what_works.get((flock, record))
-    if found is not None:
-        _of_device[device] = found
+    for kinds in BOTH, FLOCK, RECORD:
+        if works == (kinds.flock, kinds.record):
+            _of_device[device] = kinds
 
 
 def _open_probe(cell: list[int], directory: bytes, path: bytes) -> bool:

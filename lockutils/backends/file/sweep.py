@@ -61,12 +61,11 @@ def _remove_if_free(directory: int, name: str) -> None:
     cell: list[int] = []
     try:
         syscalls.open_in(cell, directory, name, os.O_RDWR)
-        if (
-            syscalls.flock_try(cell[0])
-            and syscalls.span_try(cell[0], syscalls.WHOLE)
-            and _is_file(syscalls.fstat(cell[0]), directory, name)
-        ):
-            os.unlink(name, dir_fd=directory)
+        if syscalls.flock_try(cell[0]) and syscalls.span_try(cell[0], syscalls.WHOLE):
+            locked = syscalls.fstat(cell[0])
+            named = os.stat(name, dir_fd=directory, follow_symlinks=False)
+            if S_ISREG(locked.st_mode) and os.path.samestat(locked, named):
+                os.unlink(name, dir_fd=directory)
     except OSError:
         pass
     finally:
@@ -75,9 +74,3 @@ def _remove_if_free(directory: int, name: str) -> None:
         except BaseException:
             syscalls.release(cell)  # a signal handler may have raised before it was done
             raise
-
-
-def _is_file(locked: os.stat_result, directory: int, name: str) -> bool:
-    """Whether what is locked is a lock file, and the one of this name."""
-    named = os.stat(name, dir_fd=directory, follow_symlinks=False)
-    return S_ISREG(locked.st_mode) and os.path.samestat(locked, named)
