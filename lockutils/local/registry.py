@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from _functools import partial  # type: ignore[import-not-found]
 
 # Deletes an entry only if its reference is dead, in one step.  weakref.WeakValueDictionary
 # rests on it, and so must we: a check and a deletion in two steps can drop a lock that
@@ -31,18 +32,12 @@ else:
         __class_getitem__ = classmethod(lambda cls, _: cls)
 
 
+#: how many names there may be before those that nobody uses any more are removed
 _LEAST_ROOM = 64
 #: seconds between two looks whether another thread is done with a key that is not plain
 _PAUSE = 0.0005
 #: types of keys that C compares
 _PLAIN = frozenset({str, int, bytes})
-
-
-class _KeyedRef(ref):  # type: ignore[type-arg]
-    """A reference that knows its key."""
-
-    __slots__ = ("key",)
-    key: Hashable
 
 
 class Registry(_Base["LockT"]):
@@ -51,8 +46,11 @@ class Registry(_Base["LockT"]):
     Every holder and every waiter has a strong reference to the lock, so it cannot go while
     somebody depends on it (nova bug 872558).
 
-    For names there is no guard around look-up-or-create.  ``dict.setdefault`` is one step if C
-    compares the keys, and the loop below starts again whenever what it found was dying.
+    For keys that C compares there is no guard around look-up-or-create.  ``dict.setdefault`` is
+    one step for them, and the loops below start again whenever what they found was dying.
+
+    The names of locks are short and many, and some dead ones may stay.  Other keys may be large:
+    a plain one goes in the instant its lock does, others with the next call.
     """
 
     #: whether the keys are names of locks, for :func:`registries_of_names`
@@ -63,8 +61,8 @@ class Registry(_Base["LockT"]):
     def __init__(self, factory: Callable[[], LockT]) -> None:
         self._factory = factory
         self._references: dict[Hashable, ref[LockT]] = {}
-        #: references to locks that are gone, of keys that are not plain: those may be large
-        self._dead: list[_KeyedRef] = []
+        #: keys that are not plain, and whose locks are gone
+        self._dead: list[Hashable] = []
         #: which thread creates a lock for a key that is not plain
         self._owner: dict[None, tuple[Thread]] = {}
         #: how many entries there may be, the dead among them, before the dead are removed
@@ -80,7 +78,7 @@ class Registry(_Base["LockT"]):
             found = reference()
             if found is not None:
                 return found
-        if type(key) not in _PLAIN:
+        if not self.of_names or type(key) is not str:
             return self._create(key)
         if len(references) >= self._room:
             self._sweep()
@@ -92,10 +90,10 @@ class Registry(_Base["LockT"]):
                 return found
 
     def _create(self, key: Hashable) -> LockT:
-        """For keys whose comparison may be Python code.
-
-        That lets in another thread between setdefault's search and its insertion.
-        """
+        if type(key) in _PLAIN:
+            return self._insert(key, partial(_remove_dead_weakref, self._references))
+        # The comparison may be Python code, which lets in another thread between setdefault's
+        # search and its insertion.
         mine = (current_thread(),)
         guard = _guard(self._owner, mine)
         try:
@@ -104,26 +102,31 @@ class Registry(_Base["LockT"]):
             while next(guard)[0] is not mine[0]:
                 sleep(_PAUSE)
             self.forget_dead()
-            references = self._references
-            while True:
-                lock = self._factory()
-                _remove_dead_weakref(references, key)
-                reference = _KeyedRef(lock, self._dead.append)  # C: nothing is raised into it
-                reference.key = key
-                found = references.setdefault(key, reference)()
-                if found is not None:
-                    return found
+            return self._insert(key, self._dead.append)
         finally:
             guard.close()
+
+    def _insert(self, key: Hashable, when_dead: Callable[[Hashable], object]) -> LockT:
+        """Insert a lock of ``key``; ``when_dead`` is called with the key when it is gone."""
+        references = self._references
+        while True:
+            lock = self._factory()
+            _remove_dead_weakref(references, key)
+            # All in C: what a signal handler raises into a callback in Python is lost.  The
+            # callback gets the reference, which is the default of next here, and not used.
+            callback = partial(next, map(when_dead, (key,)))
+            found = references.setdefault(key, ref(lock, callback))()
+            if found is not None:
+                return found
 
     def forget_dead(self) -> None:
         """Let go of keys that nobody uses any more."""
         while self._dead:
             try:
-                dead = self._dead.pop()
+                key = self._dead.pop()
             except IndexError:
                 return
-            _remove_dead_weakref(self._references, dead.key)
+            _remove_dead_weakref(self._references, key)
 
     def _sweep(self) -> None:
         """Remove the dead entries.  Rare enough to cost each entry little.
