@@ -31,7 +31,7 @@ from lockutils.local.watcher import watch
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
-    from typing import Any, TypeVar
+    from typing import TypeVar
 
     from lockutils.backends.base import Request
     from lockutils.local.caller import Thread
@@ -396,8 +396,9 @@ def granted(queue: ref[WaitQueue], waiter: ref[Waiter]) -> bool:
     return False
 
 
-def _wake(parker: Any) -> bool:
+def _wake(parker: Parker) -> bool:
     try:
-        return bool(parker.wake())
-    except Exception:  # of a loop or hub that is half gone; it must not stop a release
+        parker.wake()
+    except Exception:  # of a loop or hub that is gone, or half gone; it must not stop a release
         return False
+    return True

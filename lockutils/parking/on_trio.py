@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import sys
+
+from lockutils.parking.base import Parker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,53 +13,28 @@ if TYPE_CHECKING:
 
     import trio
 
-    from lockutils.parking.deadline import Deadline
 
-
-class TrioParker:
+class TrioParker(Parker):
     """Suspends the calling task."""
 
-    __slots__ = ("_task", "_trio", "_woken", "clock", "loop")
+    __slots__ = ("_trio",)
 
     def __init__(self) -> None:
         library = self._trio = sys.modules["trio"]
-        self.loop: trio.lowlevel.TrioToken = library.lowlevel.current_trio_token()
-        self._task: trio.lowlevel.Task | None = None
-        self._woken = False
-        self.clock = library.current_time
+        token: trio.lowlevel.TrioToken = library.lowlevel.current_trio_token()
+        super().__init__(token, library.current_time, token.run_sync_soon)
 
-    async def park(self, deadline: Deadline) -> bool:
-        left = deadline.left()
-        if left == 0.0:
-            return False
-        library = self._trio
-        with library.move_on_after(float("inf") if left is None else left):
-            try:
-                self._task = library.lowlevel.current_task()
-                # a wake that came before this found no task and has set the flag
-                if not self._woken:
-                    await library.lowlevel.wait_task_rescheduled(self._abort)
-            finally:
-                # A signal handler may have raised before the task was asleep; who wakes it
-                # later, wherever it sleeps then, would break trio.
-                self._task = None
-        self._woken = False
-        return deadline.left() != 0.0
+    async def _sleep(self, seconds: float | None) -> None:
+        lowlevel = self._trio.lowlevel
+        with self._trio.move_on_after(math.inf if seconds is None else seconds):
+            self._asleep = lowlevel.current_task()
+            if not self._woken:
+                await lowlevel.wait_task_rescheduled(self._abort)
 
     def _abort(self, _: Any) -> trio.lowlevel.Abort:
-        self._task = None
+        self._asleep = None
         succeeded: trio.lowlevel.Abort = self._trio.lowlevel.Abort.SUCCEEDED
         return succeeded
 
-    def wake(self) -> bool:
-        self._woken = True
-        try:
-            self.loop.run_sync_soon(self._resume)
-        except self._trio.RunFinishedError:
-            return False
-        return True
-
-    def _resume(self) -> None:
-        task, self._task = self._task, None
-        if task is not None:
-            self._trio.lowlevel.reschedule(task)
+    def _continue(self, asleep: trio.lowlevel.Task) -> None:
+        self._trio.lowlevel.reschedule(asleep)
