@@ -14,7 +14,8 @@ from lockutils.errors import (
     LockTimeout,
     SlotsMismatchError,
 )
-from lockutils.local.waiters import Waiter, granted, snapshot, take_turn
+from lockutils.local.wait_queue import granted
+from lockutils.local.waiters import Waiter, snapshot, take_turn
 from lockutils.observe import log
 from lockutils.parking import blocking_parker, task_checkpoint, task_parker
 from lockutils.parking.base import run
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from lockutils.backends.base import Backend, Request
-    from lockutils.local.waiters import WaitQueue
+    from lockutils.local.wait_queue import WaitQueue
     from lockutils.parking.base import Parker
 
     #: a hold: whose, what ends it, since when (for the log), and its level if it is reentrant

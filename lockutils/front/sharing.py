@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from lockutils.backends.base import Backend
     from lockutils.front.handle import Hold
-    from lockutils.local.waiters import WaitQueue
+    from lockutils.local.wait_queue import WaitQueue
 
 
 #: each one may cost a system call or two of who looks for a free one

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lockutils.front.handle import Lock
 from lockutils.local.registry import Registry
-from lockutils.local.waiters import WaitQueue
+from lockutils.local.wait_queue import WaitQueue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,25 +11,19 @@ from _functools import partial  # type: ignore[import-not-found]
 from _weakref import _remove_dead_weakref  # type: ignore[attr-defined]
 from weakref import WeakSet, ref
 
-from lockutils.local.caller import current_thread
+from lockutils.local.wait_queue import WaitQueue
+from lockutils.local.waiters import Waiter, take_turn
 from lockutils.parking.native import sleep
 from lockutils.parking.on_eventlet import EventletWaker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Hashable, Iterator
+    from collections.abc import Callable, Hashable, Iterator
     from typing import Any, Generic, TypeVar
 
-    from lockutils.local.caller import Thread
-
     LockT = TypeVar("LockT")
-
-    class _Base(Generic[LockT]): ...
 else:
-
-    class _Base:
-        __slots__ = ()
-        __class_getitem__ = classmethod(lambda cls, _: cls)
+    Generic, LockT = (object,), 0  # typing is not imported
 
 
 #: how many names there may be before those that nobody uses any more are removed
@@ -40,7 +34,7 @@ _PAUSE = 0.0005
 _PLAIN = frozenset({str, int, bytes})
 
 
-class Registry(_Base["LockT"]):
+class Registry(Generic[LockT]):
     """One live lock for each key in use; it goes with its last user, and its entry soon after.
 
     Every holder and every waiter has a strong reference to the lock, so it cannot go while
@@ -56,15 +50,23 @@ class Registry(_Base["LockT"]):
     #: whether the keys are names of locks, for :func:`registries_of_names`
     of_names: bool
 
-    __slots__ = ("__weakref__", "_dead", "_factory", "_owner", "_references", "_room", "of_names")
+    __slots__ = (
+        "__weakref__",
+        "_creators",
+        "_dead",
+        "_make",
+        "_references",
+        "_room",
+        "of_names",
+    )
 
     def __init__(self, factory: Callable[[], LockT]) -> None:
-        self._factory = factory
+        self._make = factory
         self._references: dict[Hashable, ref[LockT]] = {}
         #: keys that are not plain, and whose locks are gone
         self._dead: list[Hashable] = []
-        #: which thread creates a lock for a key that is not plain
-        self._owner: dict[None, tuple[Thread]] = {}
+        #: who creates locks for keys that are not plain, one thread at a time
+        self._creators = WaitQueue()
         #: how many entries there may be, the dead among them, before the dead are removed
         self._room = _LEAST_ROOM
         self.of_names = False
@@ -83,7 +85,7 @@ class Registry(_Base["LockT"]):
         if len(references) >= self._room:
             self._sweep()
         while True:
-            lock = self._factory()
+            lock = self._make()
             _remove_dead_weakref(references, key)
             found = references.setdefault(key, ref(lock))()
             if found is not None:
@@ -94,23 +96,24 @@ class Registry(_Base["LockT"]):
             return self._insert(key, partial(_remove_dead_weakref, self._references))
         # The comparison may be Python code, which lets in another thread between setdefault's
         # search and its insertion.
-        mine = (current_thread(),)
-        guard = _guard(self._owner, mine)
+        creators, creator = self._creators, Waiter()
+        turn = take_turn(creators, creator)
         try:
+            next(turn)
             # A signal handler, or a finaliser that the collector runs in the middle, may take
             # a lock: what its own thread has entered below is no obstacle.
-            while next(guard)[0] is not mine[0]:
+            while (first := creators.first()) is not None and first.thread is not creator.thread:
                 sleep(_PAUSE)
             self.forget_dead()
             return self._insert(key, self._dead.append)
         finally:
-            guard.close()
+            turn.close()
 
     def _insert(self, key: Hashable, when_dead: Callable[[Hashable], object]) -> LockT:
         """Insert a lock of ``key``; ``when_dead`` is called with the key when it is gone."""
         references = self._references
         while True:
-            lock = self._factory()
+            lock = self._make()
             _remove_dead_weakref(references, key)
             # All in C: what a signal handler raises into a callback in Python is lost.  The
             # callback gets the reference, which is the default of next here, and not used.
@@ -161,29 +164,6 @@ class Registry(_Base["LockT"]):
         return sum(reference() is not None for reference in list(self._references.values()))
 
 
-def _guard(
-    owner: dict[None, tuple[Thread]], mine: tuple[Thread]
-) -> Generator[tuple[Thread], None, None]:
-    """Yield who is inside, and enter when it is nobody; leave at the end.
-
-    A generator for the reason that :func:`lockutils.local.waiters.take_turn` has.
-    """
-    try:
-        while True:
-            yield owner.setdefault(None, mine)
-    finally:
-        try:
-            _leave(owner, mine)
-        except BaseException:
-            _leave(owner, mine)
-            raise
-
-
-def _leave(owner: dict[None, tuple[Thread]], mine: tuple[Thread]) -> None:
-    if owner.get(None) is mine:
-        del owner[None]
-
-
 _registries: WeakSet[Registry[Any]] = WeakSet()
 
 
@@ -200,7 +180,7 @@ def _after_fork_in_child() -> None:
     """The child holds nothing, and of those who wait it has the ones of the thread that forked."""
     EventletWaker.forget_parent()
     for registry in list(_registries):
-        registry._owner = {}
+        registry._creators.clear()
         for reference in list(registry._references.values()):
             forget = getattr(reference(), "forget_parent", None)
             if forget is not None:

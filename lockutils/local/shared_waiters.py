@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeGuard
 
-    from lockutils.local.waiters import WaitQueue
+    from lockutils.local.wait_queue import WaitQueue
 
 
 class Level:
