@@ -63,16 +63,10 @@ class WaitQueue(list[Waiter]):
 
     def wake_next(self, gone: Waiter) -> None:
         """Wake who may be next, now that ``gone`` has left the queue."""
-        while True:
-            first = self.first()
-            if first is None:
-                return
-            if not first.joint:
-                if self.wake(first):
-                    return
-            elif first.held and gone.shared and gone.held:
+        while (first := self.first()) is not None:
+            if first.held and gone.shared and gone.held:
                 return  # one reader less: for readers nothing has changed, and others still wait
-            elif first.wake_run(self):
+            if first.wake_run(self):
                 return
 
     def wake(self, waiter: Waiter, *, granted: bool = False) -> bool:
@@ -169,10 +163,11 @@ class WaitQueue(list[Waiter]):
 
     def waits_for_itself(self, waiter: Waiter, *, by_task: bool) -> bool:
         """Whether ``waiter`` waits for what only its own owner can release, and so never will."""
-        others = snapshot(self)
-        if others and not others[0].joint:
-            del others[1:]
-        elif waiter.is_next(self):  # what it waits for is outside of the process
+        first = self.first()
+        if first is None:
+            return False
+        others = snapshot(self) if first.joint else [first]
+        if waiter.is_next(self):  # what it waits for is outside of the process
             others = [other for other in others if other.place is not None]
         mine = [
             other

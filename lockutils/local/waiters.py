@@ -80,7 +80,7 @@ class Waiter:
         #: whether the lock is held by ``with``, or by hand; ``None``: not yet, or not any more
         self.scoped: bool | None = None
         try:
-            self.thread: Thread = here.thread  # as current_thread() has it, to spare the call
+            self.thread: Thread = here.thread  # what current_thread() returns, to spare the call
         except AttributeError:
             self.thread = current_thread()
         self.greenlet = current_greenlet() if "greenlet" in _modules else None

@@ -37,9 +37,11 @@ class AsyncioParker(Parker):
                 self._take_back.append(self.loop.call_later(seconds, self._resume).cancel)
             await future
 
-    def _continue(self, asleep: asyncio.Future[None]) -> None:
-        if not asleep.done():
-            asleep.set_result(None)
+    def _resume(self) -> None:
+        # It stays to be resumed: the loop goes on after what a signal handler raises in here.
+        future: asyncio.Future[None] | None = self._asleep
+        if future is not None and not future.done():
+            future.set_result(None)
 
 
 class TrioParker(Parker):
