@@ -6,7 +6,7 @@ from _operator import methodcaller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from typing import Any
 
     from lockutils.parking.deadline import Deadline
@@ -58,7 +58,9 @@ class Parker:
             return False
         try:
             try:
-                await self._sleep(None if left is None else min(left, LONGEST))
+                asleep = self._sleep(None if left is None else min(left, LONGEST))
+                if asleep is not None:
+                    await asleep
                 self._woken = False
             finally:
                 self._leave()
@@ -84,10 +86,12 @@ class Parker:
         self._woken = True
         self._post(self._resume)
 
-    async def _sleep(self, seconds: float | None) -> None:
+    def _sleep(self, seconds: float | None) -> Awaitable[object] | None:
         """Say what sleeps, and let it sleep unless ``_woken`` is set by then.
 
         A wake that came before found nothing to resume, and has set the flag.
+
+        :return: what a task sleeps on
         """
         raise NotImplementedError
 

@@ -115,7 +115,7 @@ class HubParker(Parker):
         super().__init__(waker.hub, monotonic, waker.post)
         self._waker = waker
 
-    async def _sleep(self, seconds: float | None) -> None:
+    def _sleep(self, seconds: float | None) -> None:
         waker = self._waker
         waker.enter(self)
         # From here on a wake reaches the hub.

@@ -30,12 +30,14 @@ class AsyncioParker(Parker):
         loop: asyncio.AbstractEventLoop = library.get_running_loop()
         super().__init__(loop, loop.time, loop.call_soon_threadsafe)
 
-    async def _sleep(self, seconds: float | None) -> None:
-        future = self._asleep = self.loop.create_future()
-        if not self._woken:
-            if seconds is not None:
-                self._take_back.append(self.loop.call_later(seconds, self._resume).cancel)
-            await future
+    def _sleep(self, seconds: float | None) -> asyncio.Future[None] | None:
+        future: asyncio.Future[None] = self.loop.create_future()
+        self._asleep = future
+        if self._woken:
+            return None
+        if seconds is not None:
+            self._take_back.append(self.loop.call_later(seconds, self._resume).cancel)
+        return future
 
     def _resume(self) -> None:
         # It stays to be resumed: the loop goes on after what a signal handler raises in here.
