@@ -41,7 +41,6 @@ syscalls._close = lambda _: None
         "overlaps",
         ["--modes", "internal"],
         """
-from lockutils.local.wait_queue import WaitQueue
 from lockutils.local.waiters import Waiter
 Waiter.is_next = lambda *_: True
 """,
