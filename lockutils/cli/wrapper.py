@@ -31,9 +31,12 @@ def wrap(command: list[str]) -> int:
     The process is the command's: signals go to it, so that none can end us before the directory
     is removed.  How they are treated is not changed back.
     """
-    if not command or command[0] in ("-h", "--help"):
-        (sys.stdout if command else sys.stderr).write(_USAGE)
-        return 0 if command else EX_USAGE
+    if not command:
+        say("no command to run (see lockutils-wrapper --help)")
+        return EX_USAGE
+    if command[0] in ("-h", "--help"):
+        sys.stdout.write(_USAGE)
+        return 0
 
     import shutil
     import tempfile

@@ -50,6 +50,8 @@ class CommandLine:
     def __init__(self, lock_path: Path) -> None:
         self.lock_path = lock_path
         self.environment = {**os.environ, "PYTHONPATH": _SOURCE}
+        # As users start it: with this variable, nothing waits in a buffer for the end.
+        self.environment.pop("PYTHONUNBUFFERED", None)
         self._started: list[Process] = []
 
     def words(self, *arguments: str, main: str = _MAIN) -> list[str]:

@@ -3,9 +3,40 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 import pytest
+
+#: a status -> the options and the command that lead to it, with a line on stderr
+STATUSES = {
+    0: ("--verbose", "true"),
+    6: ("--verbose", "sh", "-c", "exit 6"),
+    64: ("--no-such-option", "true"),
+    73: ("--lock-path", "/dev/null/locks", "true"),
+    75: ("--no-wait", "--lock", "held", "true"),
+    126: ("/",),
+    127: ("no-such-command",),
+    128 + signal.SIGTERM: ("--verbose", "sh", "-c", "kill -TERM $$"),
+}
+
+
+@pytest.mark.parametrize("stderr", ["full", "nobody reads", "closed"])
+@pytest.mark.parametrize("status", STATUSES)
+def test_the_status_does_not_depend_on_what_becomes_of_stderr(cli, status, stderr):
+    if status == 75:
+        cli.hold(lock="held")
+    words = cli.run_words(*STATUSES[status])
+    if stderr == "full":
+        with open("/dev/full", "w") as full:
+            assert cli.call(words, stderr=full).returncode == status
+    elif stderr == "nobody reads":
+        reader, writer = os.pipe()
+        os.close(reader)
+        assert cli.call(words, stderr=writer).returncode == status
+        os.close(writer)
+    else:
+        assert cli.call(["sh", "-c", 'exec "$@" 2>&-', "sh", *words]).returncode == status
 
 
 @pytest.mark.parametrize("status", [0, 1, 2, 75, 126, 255])

@@ -103,10 +103,16 @@ def test_ctrl_c_leaves_no_directory(cli, directories, main):
 def test_nothing_to_run_is_a_wrong_command_line(cli, directories):
     result = cli.call(cli.words(main=MAIN))
     assert (result.returncode, result.stdout) == (64, "")
-    assert result.stderr.startswith("usage: lockutils-wrapper COMMAND")
+    assert result.stderr == "lockutils: no command to run (see lockutils-wrapper --help)\n"
     result = cli.call(cli.words("--help", main=MAIN))
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.startswith("usage: lockutils-wrapper COMMAND")
+
+
+@pytest.mark.parametrize(("command", "status"), [((), 64), (("no-such-command",), 127)])
+def test_a_full_stderr_does_not_change_the_status(cli, command, status):
+    with open("/dev/full", "w") as full:
+        assert cli.call(cli.words(*command, main=MAIN), stderr=full).returncode == status
 
 
 def test_73_if_there_is_no_place_for_a_directory(cli, tmp_path):
