@@ -30,6 +30,22 @@ print(*set(sys.modules) - before)
     assert set(printed.split()).isdisjoint(HEAVY.split())
 
 
+def test_the_command_line_loads_nothing_heavy(tmp_path):
+    printed = run_python(
+        """
+import sys
+before = set(sys.modules)
+from lockutils.cli import main
+assert main(["run", "-nx", "--lock-path", sys.argv[1], "--lock", "name", "true"]) == 0
+print(*set(sys.modules) - before)
+""",
+        str(tmp_path),
+    )
+    heavy = [*HEAVY.split(), "argparse", "difflib", "getopt", "importlib.metadata"]
+    heavy.remove("enum")  # signal's
+    assert set(printed.split()).isdisjoint(heavy)
+
+
 def test_use_without_a_wait_loads_nothing_at_all(tmp_path):
     printed = run_python(
         """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from lockutils.cli.options import UsageError
+from lockutils.cli.options import UsageError, unknown
 from lockutils.cli.report import EX_USAGE, say
 
 TYPE_CHECKING = False
@@ -15,11 +15,11 @@ _HELP = """\
 usage: lockutils COMMAND [OPTION ...]
 
 commands:
-  run        run a program while holding locks
+  run            run a program while holding locks
 
 options:
-  --help     show this text, or with a command what it takes
-  --version  show the version
+  -h, --help     show this text, or with a command what it takes
+  -V, --version  show the version
 """
 
 
@@ -48,17 +48,21 @@ def _dispatch(arguments: list[str]) -> int:
     if command in ("--help", "-h"):
         sys.stdout.write(_HELP)
         return 0
-    if command == "--version":
-        sys.stdout.write(f"lockutils {_version()}\n")
-        return 0
-    problem = "no command" if command is None else f"no such command: {command!r}"
-    raise UsageError(f"{problem} (see lockutils --help)")
+    if command in ("--version", "-V"):
+        return print_version()
+    if command is None:
+        raise UsageError("no command (see lockutils --help)")
+    what = "option" if command.startswith("-") else "command"
+    raise unknown(what, command, ("run", "--help", "--version"), "lockutils")
 
 
-def _version() -> str:
+def print_version() -> int:
+    """Print the version; return the exit status."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
-        return version("lockutils")
+        number = version("lockutils")
     except PackageNotFoundError:
-        return "(not installed)"
+        number = "(not installed)"
+    sys.stdout.write(f"lockutils {number}\n")
+    return 0

@@ -1,4 +1,7 @@
-"""Start the command, stand in for it until it has ended, and return what it returned."""
+"""Start the command, stand in for it until it has ended, and return what it returned.
+
+Or become the command, where nobody is to stand in for it.
+"""
 
 from __future__ import annotations
 
@@ -21,15 +24,15 @@ _LAST_OF_SHELL = 9
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
-def run_child(command: list[str], mask: Set[int]) -> int:
+def run_child(command: list[str], mask: Set[int], hint: str = "") -> int:
     """Run ``command`` to its end.  The signals in ``TAKEN`` are blocked in all threads.
 
     :param mask: the signals that the command starts with blocked
+    :param hint: what to say besides if there is no such command
     :return: the exit status that a shell would give it
     """
     try:
-        if not command[0]:  # a ValueError to posix_spawnp
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        _check(command)
         pid = os.posix_spawnp(
             command[0],
             command,
@@ -38,11 +41,34 @@ def run_child(command: list[str], mask: Set[int]) -> int:
             setsigdef=_IGNORED_BY_PYTHON,
         )
     except OSError as error:
-        say(f"cannot run {command[0]!r}: {error.strerror}")
-        return NOT_FOUND if error.errno in _NOT_THERE else CANNOT_RUN
+        return _cannot_run(command, error, hint)
     # What came before there was a command reached us alone, also a Ctrl-C.  If it came in
     # the instant after, the command has got it, too, but cannot have a handler yet.
     return _stand_in(pid, set(signal.sigpending()))
+
+
+def become_command(command: list[str], mask: Set[int], hint: str = "") -> int:
+    """Replace this process by ``command``; as :func:`run_child`, returns only if that fails."""
+    for number in _IGNORED_BY_PYTHON:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    try:
+        _check(command)
+        os.execvpe(command[0], command, _environment())
+    except OSError as error:
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # of our own message
+        return _cannot_run(command, error, hint)
+
+
+def _check(command: list[str]) -> None:
+    if not command[0]:  # a ValueError to posix_spawnp
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+
+def _cannot_run(command: list[str], error: OSError, hint: str) -> int:
+    is_there = error.errno not in _NOT_THERE
+    say(f"cannot run {command[0]!r}: {error.strerror}{'' if is_there else hint}")
+    return CANNOT_RUN if is_there else NOT_FOUND
 
 
 def _stand_in(pid: int, early: set[int]) -> int:

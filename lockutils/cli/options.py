@@ -1,33 +1,39 @@
 """Options before a command line that is not ours.
 
-Not argparse: its import takes half as long as the interpreter's start, and its REMAINDER
-takes options and ``--`` that belong to the command.
+Neither argparse nor getopt: each imports ``re``, which takes half as long as the interpreter's
+start, and argparse's REMAINDER takes options and ``--`` that belong to the command.
 """
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-    #: an option -> what its value is called, or ``""`` where it takes none, and its help
-    Options = Mapping[str, tuple[str, str]]
+    #: an option -> its other names, what its value is called or ``""`` where it takes none, and
+    #: its help
+    Options = Mapping[str, tuple[str, str, str]]
 
-_HELP_COLUMN = 28
+_HELP_COLUMN = 30
 
 
 class UsageError(Exception):
     """The command line is wrong; the message names the offending part."""
 
 
-def parse(arguments: list[str], options: Options) -> tuple[dict[str, list[str]], list[str]]:
+def parse(
+    arguments: list[str], options: Options, program: str
+) -> tuple[dict[str, list[str]], list[str]]:
     """Split ``arguments`` into our options, up to ``--`` or the first word, and the rest.
 
-    A value is the next word, whatever it looks like, or follows ``=``.
+    A value is the next word, whatever it looks like, or follows ``=``, or the letter of an option
+    at once.  Letters that take no value can stand together, as in ``-nx``.
 
+    :param program: whose ``--help`` has the options
     :return: option -> the values given for it, in order; the rest, untouched
     :raises UsageError: if an option is unknown, or has no value, or one too many
     """
+    names = {name: option for option in options for name in names_of(option, options)}
     given: dict[str, list[str]] = {}
     position = 0
     while position < len(arguments):
@@ -37,29 +43,56 @@ def parse(arguments: list[str], options: Options) -> tuple[dict[str, list[str]],
         position += 1
         if argument == "--":
             break
-        option, equals, value = argument.partition("=")
-        if option == "-h":
-            option = "--help"
-        if option not in options:
-            raise UsageError(f"no such option: {argument!r}")
-        metavar, _ = options[option]
-        if equals and not metavar:
-            raise UsageError(f"{option} takes no value: {argument!r}")
-        if metavar and not equals:
-            if position == len(arguments):
-                raise UsageError(f"{option} needs a value: {metavar}")
-            value = arguments[position]
-            position += 1
-        given.setdefault(option, []).append(value)
+        is_long = argument.startswith("--")
+        word = argument
+        while word:
+            if is_long:
+                name, has_value, value = word.partition("=")
+            else:
+                name, has_value, value = word[:2], word[2:], word[2:]
+            word = ""
+            option = names.get(name)
+            if option is None:
+                raise unknown("option", argument, names, program)
+            metavar = options[option][1]
+            if metavar and not has_value:
+                if position == len(arguments):
+                    raise UsageError(f"{name} needs a value: {metavar}")
+                value = arguments[position]
+                position += 1
+            elif has_value and not metavar:
+                if is_long:
+                    raise UsageError(f"{name} takes no value: {argument!r}")
+                word, value = f"-{value}", ""
+            given.setdefault(option, []).append(value)
     return given, arguments[position:]
+
+
+def names_of(option: str, options: Options) -> list[str]:
+    """Return the names of an option, the main one first."""
+    return [option, *options[option][0].split()]
+
+
+def unknown(what: str, word: str, known: Iterable[str], program: str) -> UsageError:
+    """Return the error for a word that is not known, with the one that may be meant."""
+    from difflib import get_close_matches  # which imports re
+
+    name = word.partition("=")[0] if word.startswith("--") else word
+    nearest = get_close_matches(name, known, 1)
+    hint = f"; did you mean {nearest[0]}?" if nearest else ""
+    return UsageError(f"no such {what}: {word!r}{hint} (see {program} --help)")
 
 
 def help_of(usage: str, options: Options, epilog: str) -> str:
     """Return the help text of a command."""
     lines = [f"usage: {usage}", "", "options:"]
-    for option, (metavar, help_) in options.items():
-        words = f"  {option} {metavar}".rstrip()
+    for option, (others, metavar, help_) in options.items():
+        letters = [name for name in others.split() if not name.startswith("--")]
+        words = [f"{option} {metavar}".rstrip()]
+        words += [name for name in others.split() if name.startswith("--")]
+        start = f"  {letters[0]}, " if letters else "      "
+        start += ", ".join(words)
         for line in help_.splitlines():
-            lines.append(f"{words:{_HELP_COLUMN}}{line}")
-            words = ""
+            lines.append(f"{start:{_HELP_COLUMN}}{line}")
+            start = ""
     return "\n".join([*lines, "", epilog])

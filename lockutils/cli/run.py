@@ -2,8 +2,9 @@
 
 Nothing about the command runs unlocked: it inherits the descriptors of the lock files, and a
 lock lives as long as anybody has its descriptor.  So a ``lockutils`` that is killed leaves
-the lock to the command.  At the end we unlock, and do not only close: what the command left
-behind in the background has inherited the descriptors, too, but not the lock.
+the lock to the command, unless ``--close`` was asked for.  At the end we unlock, and do not only
+close: what the command left behind in the background has inherited the descriptors, too, but not
+the lock.
 """
 
 from __future__ import annotations
@@ -14,38 +15,66 @@ import sys
 from time import monotonic
 
 from lockutils import AcquireLockFailedException, SlotsMismatchError, lock
+from lockutils.backends.file.naming import key_of
 from lockutils.cli.options import UsageError, help_of, parse
 from lockutils.cli.report import EX_CANTCREAT, EX_TEMPFAIL, EX_UNAVAILABLE, say
+from lockutils.front.sharing import MOST_SLOTS
 from lockutils.parking.deadline import Deadline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lockutils import Lock
+    from lockutils.cli.lock_file import LockFile
     from lockutils.cli.signals import Signals
 
-_USAGE = "lockutils run --lock NAME [OPTION ...] [--] COMMAND [ARG ...]"
+_PROGRAM = "lockutils run"
+_USAGE = f"{_PROGRAM} --lock NAME [OPTION ...] [--] COMMAND [ARG ...]"
 _OPTIONS = {
     "--lock": (
+        "",
         "NAME",
         """\
 the lock to hold, which any string names; may be repeated: all
 are taken or none, in one order however they are listed""",
     ),
-    "--timeout": ("S", "wait for all locks together at most S seconds; else for ever"),
-    "--no-wait": ("", "do not wait"),
-    "--shared": ("", "as a reader: with others that say --shared, and nobody else"),
-    "--slots": ("N", "with up to N-1 others, who must all say --slots N"),
-    "--fair": ("", "strictly in turn with all others that wait with --fair"),
-    "--conflict-exit-code": ("N", "exit status when a lock was not got, 0 to 255; else 75"),
+    "--lock-file": (
+        "",
+        "PATH",
+        """\
+the same for exactly this file, as flock(1) locks it; goes with
+--lock, and may be repeated""",
+    ),
+    "--timeout": (
+        "-w --wait",
+        "S",
+        "wait for all locks together at most S seconds; else for ever",
+    ),
+    "--no-wait": ("-n --nonblock", "", "do not wait"),
+    "--shared": ("-s", "", "as a reader: with others that say --shared, and nobody else"),
+    "--exclusive": ("-x", "", "with nobody else, which is the default"),
+    "--slots": ("", "N", "with up to N-1 others, who must all say --slots N"),
+    "--fair": ("", "", "strictly in turn with all others that wait with --fair"),
+    "--conflict-exit-code": ("-E", "N", "exit status when a lock was not got; else 75"),
     "--lock-path": (
+        "",
         "DIR",
         """\
 directory of the lock files; else $LOCKUTILS_LOCK_PATH,
 $OSLO_LOCK_PATH, or the default directory of the user""",
     ),
-    "--prefix": ("P", "put P and a dash before each name"),
-    "--verbose": ("", "tell on stderr of waiting, acquiring and releasing"),
-    "--help": ("", "show this text"),
+    "--prefix": ("", "P", "put P and a dash before each name"),
+    "--command": ("-c", "CMD", "have /bin/sh run this command line; no COMMAND follows"),
+    "--close": (
+        "-o",
+        "",
+        """\
+do not hand the locks to the command, which goes on without
+them if lockutils is killed""",
+    ),
+    "--no-fork": ("-F", "", "become the command, which then holds the locks itself"),
+    "--verbose": ("", "", "tell on stderr of waiting, acquiring and releasing"),
+    "--help": ("-h", "", "show this text"),
+    "--version": ("-V", "", "show the version"),
 }
 _EPILOG = """\
 Exit status: that of the command, 128+N if signal N ended it; 75 if a lock was not got; 126 if
@@ -55,6 +84,15 @@ directory cannot be used; 69 if this platform cannot do it.
 Signals sent to lockutils reach the command.  If lockutils is killed, the command keeps the
 locks until it has ended, and whoever inherited them from it.
 """
+#: pairs that contradict each other
+_CONTRADICTIONS = (
+    ("--no-wait", "--timeout"),
+    ("--shared", "--exclusive"),
+    ("--shared", "--slots"),
+    ("--close", "--no-fork"),
+)
+#: how a name begins that somebody may take for a file
+_LIKE_A_PATH = ("/", "./", "../")
 
 
 class _Settings:
@@ -64,46 +102,68 @@ class _Settings:
         def last(option: str) -> str | None:
             return given[option][-1] if option in given else None
 
-        if "--lock" not in given:
-            raise UsageError("--lock is required")
+        if "--lock" not in given and "--lock-file" not in given:
+            raise UsageError("--lock NAME or --lock-file PATH is required")
+        for one, other in _CONTRADICTIONS:
+            if one in given and other in given:
+                raise UsageError(f"{one} does not go with {other}")
+        for option in ("--lock-file", "--lock-path"):
+            if "" in given.get(option, ()):
+                raise UsageError(f"{option} needs a path, not ''")
         prefix = last("--prefix")
-        #: sorted and unique; as they have one prefix, their keys are in the same order
-        self.names = sorted({_text(name) for name in given["--lock"]})
-        self.prefix = None if prefix is None else _text(prefix)
+        #: the keys of the names, sorted and unique
+        self.keys = sorted(
+            {
+                key_of(_text(name), None if prefix is None else _text(prefix))
+                for name in given.get("--lock", ())
+            }
+        )
+        self.files = given.get("--lock-file", [])
         self.lock_path = last("--lock-path")
-        self.timeout = _seconds(last("--timeout"))
-        self.conflict = _exit_code(last("--conflict-exit-code"))
+        self.timeout = 0.0 if "--no-wait" in given else _seconds(last("--timeout"))
+        self.slots = _number("--slots", last("--slots"), 1, 1, MOST_SLOTS)
+        self.conflict = _number(
+            "--conflict-exit-code", last("--conflict-exit-code"), EX_TEMPFAIL, 0, 255
+        )
         self.fair = "--fair" in given
         self.shared = "--shared" in given
-        self.slots = _slots(last("--slots"))
+        self.close = "--close" in given
+        self.no_fork = "--no-fork" in given
         self.verbose = "--verbose" in given
-        if "--no-wait" in given:
-            if self.timeout is not None:
-                raise UsageError("--no-wait does not wait, not for --timeout either")
-            self.timeout = 0.0
 
-    def handle(self, name: str, timeout: float | None, fair: bool | None = None) -> Lock:
+    def wanted(self) -> list[tuple[str, LockFile | None]]:
+        """Return the locks, each with its file where it is not for us to name, in one order.
+
+        :raises OSError: if a directory is not there
+        """
+        if not self.files:
+            return [(key, None) for key in self.keys]
+        from lockutils.cli.lock_file import in_order
+
+        return in_order(self.keys, self.lock_path, self.files)
+
+    def handle(
+        self, name: str, file: LockFile | None, timeout: float | None, fair: bool | None = None
+    ) -> Lock:
         """Return a handle of a lock.
 
         :param fair: by default as the options say
 
-        :raises UsageError: if there is something wrong with the options
         :raises LockPathError: if there is no safe lock directory
         """
-        try:
-            return lock(
-                name,
-                self.prefix,
-                external=True,
-                lock_path=self.lock_path,
-                do_log=False,
-                fair=self.fair if fair is None else fair,
-                timeout=timeout,
-                shared=self.shared,
-                slots=self.slots,
-            )
-        except (TypeError, ValueError) as error:
-            raise UsageError(str(error)) from error
+        fair = self.fair if fair is None else fair
+        if file is not None:
+            return file.handle(timeout, fair, self.shared, self.slots)
+        return lock(
+            name,
+            external=True,
+            lock_path=self.lock_path,
+            do_log=False,
+            fair=fair,
+            timeout=timeout,
+            shared=self.shared,
+            slots=self.slots,
+        )
 
 
 def run(arguments: list[str]) -> int:
@@ -112,18 +172,22 @@ def run(arguments: list[str]) -> int:
     :return: the exit status
     :raises UsageError: if the arguments are wrong
     """
-    given, command = parse(arguments, _OPTIONS)
+    given, command = parse(arguments, _OPTIONS, _PROGRAM)
     if "--help" in given:
         sys.stdout.write(help_of(_USAGE, _OPTIONS, _EPILOG))
         return 0
+    if "--version" in given:
+        from lockutils.cli import print_version
+
+        return print_version()
     settings = _Settings(given)
-    if not command:
-        raise UsageError("no command to run (see lockutils run --help)")
+    command = _command(given, command)
     if not hasattr(signal, "sigwaitinfo"):
         say(f"run does not work on {sys.platform}: it needs POSIX signals and sigwaitinfo")
         return EX_UNAVAILABLE
+    _warn_of_paths(given)
 
-    from lockutils.cli.child import occupy_low_descriptors, run_child
+    from lockutils.cli.child import become_command, occupy_low_descriptors, run_child
     from lockutils.cli.signals import Signals
 
     signals = Signals()
@@ -134,14 +198,21 @@ def run(arguments: list[str]) -> int:
         _acquire_all(settings, signals, held)
         signals.keep_out()
         start = monotonic()
-        for handle in held:
-            handle.hand_to_children()
-        return run_child(command, signals.mask)
+        if not settings.close:
+            for handle in held:
+                handle.hand_to_children()
+        start_it = become_command if settings.no_fork else run_child
+        return start_it(command, signals.mask, _hint(command))
     except AcquireLockFailedException as error:  # also an OSError, if it is a LockTimeout
         say(str(error))
         return settings.conflict
     except SlotsMismatchError as error:
-        raise UsageError(str(error)) from error
+        ours, theirs = (
+            f"--slots {slots}" if slots > 1 else "no --slots"
+            for slots in (error.slots, error.slots_in_use)
+        )
+        say(f"the lock {error.lock_name!r} is in use with {theirs}, but was asked for with {ours}")
+        return settings.conflict
     except OSError as error:
         say(f"{error.strerror}: {os.fsdecode(error.filename or b'')!r}")
         return EX_CANTCREAT
@@ -152,6 +223,35 @@ def run(arguments: list[str]) -> int:
                 say(f"released {handle.name!r} after {monotonic() - start:.3f} s")
 
 
+def _command(given: dict[str, list[str]], words: list[str]) -> list[str]:
+    """Return the words of the command.
+
+    :raises UsageError: if there are none, or two commands
+    """
+    if "--command" not in given:
+        if not words:
+            raise UsageError(f"no command to run (see {_PROGRAM} --help)")
+        return words
+    if words:
+        raise UsageError(f"-c takes the command line as one word, and nothing after: {words[0]!r}")
+    return ["/bin/sh", "-c", given["--command"][-1]]
+
+
+def _hint(command: list[str]) -> str:
+    """Return what else to do where there is no such command."""
+    if len(command) == 1 and command[0].split(None, 1)[1:]:
+        return f"; with -c {command[0]!r} a shell runs it"
+    return ""
+
+
+def _warn_of_paths(given: dict[str, list[str]]) -> None:
+    """Say, once, that a name that looks like a path is none."""
+    for name in given.get("--lock", ()):
+        if name.startswith(_LIKE_A_PATH):
+            say(f"{name!r} is the name of a lock, and not that file: --lock-file locks a file")
+            return
+
+
 def _acquire_all(settings: _Settings, signals: Signals, held: list[Lock]) -> None:
     """Acquire the locks in order, within one deadline; ``held`` are those that we have.
 
@@ -159,11 +259,11 @@ def _acquire_all(settings: _Settings, signals: Signals, held: list[Lock]) -> Non
     :raises LockPathError: if a lock file cannot be used
     """
     deadline = Deadline(settings.timeout, monotonic)
-    for name in settings.names:
+    for name, file in settings.wanted():
         start = monotonic()
         # A single try may pass others who wait, but for a fair one; and who goes on to wait
         # must not have passed anybody.
-        handle = settings.handle(name, 0, fair=settings.fair or settings.timeout != 0)
+        handle = settings.handle(name, file, 0, fair=settings.fair or settings.timeout != 0)
         try:
             handle.__enter__()
         except AcquireLockFailedException as error:
@@ -173,7 +273,7 @@ def _acquire_all(settings: _Settings, signals: Signals, held: list[Lock]) -> Non
             if settings.verbose:
                 by = "" if error.holder is None else f", held by {error.holder}"
                 say(f"waiting for {name!r}{by}")
-            handle = settings.handle(name, deadline.left())
+            handle = settings.handle(name, file, deadline.left())
             handle.__enter__()
         held.append(handle)
         if settings.verbose:
@@ -197,17 +297,11 @@ def _seconds(text: str | None) -> float | None:
     return seconds
 
 
-def _slots(text: str | None) -> int:
+def _number(option: str, text: str | None, default: int, lowest: int, highest: int) -> int:
     if text is None:
-        return 1
-    if not (text.isascii() and text.isdigit()):
-        raise UsageError(f"--slots must be a number from 1 on, not {text!r}")
-    return int(text)
-
-
-def _exit_code(text: str | None) -> int:
-    if text is None:
-        return EX_TEMPFAIL
-    if not (text.isascii() and text.isdigit() and int(text) <= 255):
-        raise UsageError(f"--conflict-exit-code must be from 0 to 255, not {text!r}")
+        return default
+    # not more digits than int() takes
+    digits = text.isascii() and text.isdigit() and len(text) < 10
+    if not digits or not lowest <= int(text) <= highest:
+        raise UsageError(f"{option} must be a number from {lowest} to {highest}, not {text!r}")
     return int(text)

@@ -14,6 +14,8 @@ import pytest
 
 import lockutils
 
+sys.path.insert(0, str(Path(__file__).parent))  # for the module beside, in any import mode
+
 _SOURCE = str(Path(lockutils.__file__).parents[1])
 _MAIN = "import sys; from lockutils.cli import main; sys.exit(main())"
 #: when it has taken so long, in seconds, it hangs

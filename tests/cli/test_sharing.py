@@ -62,22 +62,26 @@ def test_a_slot_is_the_commands_even_if_lockutils_is_killed(cli):
 
 
 @pytest.mark.parametrize("options", [("--slots", "3"), ("--slots", "1"), ("--shared",)])
-def test_another_number_of_slots_is_an_error(cli, options):
+@pytest.mark.parametrize("waits", ["--no-wait", "--verbose"])
+def test_another_number_of_slots_is_a_lock_that_is_not_to_be_had(cli, options, waits):
     holder = cli.hold("--slots", "2")
-    result = cli.run(*options, "--no-wait", "echo", "ran")
-    assert (result.returncode, result.stdout) == (64, "")
-    assert "slots=2" in result.stderr
-    assert "/job" in result.stderr
+    result = cli.run(*options, waits, "-E", "9", "echo", "ran")
+    assert (result.returncode, result.stdout) == (9, "")
+    asked = "no --slots" if options[-1] in ("1", "--shared") else " ".join(options)
+    line = result.stderr.splitlines()[-1]
+    assert line.endswith(f"/job' is in use with --slots 2, but was asked for with {asked}")
+    assert cli.run(*options, waits, "true").returncode == 75
     holder.tell()
 
 
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (("--slots", "0"), "slots must be from 1"),
+        (("--slots", "0"), "--slots must be a number from 1 to"),
+        (("--slots", "9" * 5000), "--slots must be a number from 1 to"),
         (("--slots", "two"), "'two'"),
         (("--slots", "-1"), "'-1'"),
-        (("--slots", "2", "--shared"), "does not go with slots=2"),
+        (("--slots", "2", "--shared"), "--shared does not go with --slots"),
     ],
 )
 def test_what_is_wrong_with_the_options(cli, options, says):

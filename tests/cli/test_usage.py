@@ -19,20 +19,31 @@ def test_help_goes_to_stdout(cli, arguments):
 def test_help_of_run_has_every_option(cli):
     text = cli.call(cli.words("run", "--help")).stdout
     for option in (
-        "--lock NAME",
-        "--timeout S",
-        "--no-wait",
-        "--conflict-exit-code N",
-        "--lock-path DIR",
-        "--prefix P",
-        "--verbose",
+        "      --lock NAME",
+        "      --lock-file PATH",
+        "  -w, --timeout S, --wait",
+        "  -n, --no-wait, --nonblock",
+        "  -s, --shared",
+        "  -x, --exclusive",
+        "      --slots N",
+        "      --fair",
+        "  -E, --conflict-exit-code N",
+        "      --lock-path DIR",
+        "      --prefix P",
+        "  -c, --command CMD",
+        "  -o, --close",
+        "  -F, --no-fork",
+        "      --verbose",
+        "  -h, --help",
+        "  -V, --version",
     ):
-        assert f"  {option} " in text
+        assert f"\n{option} " in text
     assert max(map(len, text.splitlines())) <= 100
 
 
-def test_version(cli):
-    result = cli.call(cli.words("--version"))
+@pytest.mark.parametrize("arguments", [["--version"], ["-V"], ["run", "-V"]])
+def test_version(cli, arguments):
+    result = cli.call(cli.words(*arguments))
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.startswith("lockutils ")
 
@@ -42,13 +53,25 @@ def test_version(cli):
     [
         ([], "no command"),
         (["walk"], "'walk'"),
-        (["run"], "--lock is required"),
-        (["run", "true"], "--lock is required"),
+        (["--lock", "a", "true"], "option: '--lock'"),
+        (["run"], "--lock NAME or --lock-file PATH is required"),
+        (["run", "true"], "--lock NAME or --lock-file PATH is required"),
+        (["run", "-n", "/var/lock/a", "true"], "--lock NAME or --lock-file PATH is required"),
         (["run", "--lock"], "--lock needs a value"),
         (["run", "--lock", "a"], "no command"),
         (["run", "--lock", "a", "--"], "no command"),
         (["run", "--loc", "a", "true"], "'--loc'"),
-        (["run", "-x", "--lock", "a", "true"], "'-x'"),
+        (["run", "-q", "--lock", "a", "true"], "'-q'"),
+        (["run", "-nq", "--lock", "a", "true"], "'-nq'"),
+        (["run", "-n-shared", "--lock", "a", "true"], "'-n-shared'"),
+        (["run", "--lock", "a", "-w"], "-w needs a value: S"),
+        (["run", "--lock", "a", "-w", "-1", "true"], "'-1'"),
+        (["run", "--lock", "a", "-n", "-w", "1", "true"], "--no-wait does not go with --timeout"),
+        (["run", "--lock", "a", "-sx", "true"], "--shared does not go with --exclusive"),
+        (["run", "--lock", "a", "-oF", "true"], "--close does not go with --no-fork"),
+        (["run", "--lock", "a", "-c", "echo", "ran"], "'ran'"),
+        (["run", "--lock", "a", "--conflict-exit-code", "1" * 5000, "true"], "0 to 255"),
+        (["run", "--lock-file", "", "true"], "--lock-file needs a path"),
         (["run", "--verbose=yes", "--lock", "a", "true"], "'--verbose=yes'"),
         (["run", "--lock", "a", "--timeout", "-1", "true"], "'-1'"),
         (["run", "--lock", "a", "--timeout=nan", "true"], "'nan'"),
@@ -57,7 +80,7 @@ def test_version(cli):
         (["run", "--lock", "a", "--conflict-exit-code", "256", "true"], "'256'"),
         (["run", "--lock", "a", "--conflict-exit-code", "-1", "true"], "'-1'"),
         (["run", "--lock", "a", "--conflict-exit-code=", "true"], "''"),
-        (["run", "--lock", "a", "--lock-path", "", "true"], "''"),
+        (["run", "--lock", "a", "--lock-path", "", "true"], "--lock-path needs a path"),
     ],
 )
 def test_wrong_usage_is_64_and_one_line_that_names_it(cli, arguments, named):
@@ -66,6 +89,77 @@ def test_wrong_usage_is_64_and_one_line_that_names_it(cli, arguments, named):
     assert result.stderr.startswith("lockutils: ")
     assert result.stderr.count("\n") == 1
     assert named in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "nearest", "program"),
+    [
+        (["run", "--timout=5"], "--timeout", "lockutils run"),
+        (["run", "-timeout", "5"], "--timeout", "lockutils run"),
+        (["run", "--no-block"], "--nonblock", "lockutils run"),
+        (["run", "--exit-code", "1"], "--conflict-exit-code", "lockutils run"),
+        (["rum"], "run", "lockutils"),
+        (["--verison"], "--version", "lockutils"),
+    ],
+)
+def test_what_is_not_known_gets_the_nearest_and_help(cli, arguments, nearest, program):
+    result = cli.call(cli.words(*arguments))
+    assert (result.returncode, result.stdout) == (64, "")
+    assert result.stderr.endswith(f"; did you mean {nearest}? (see {program} --help)\n")
+
+
+def test_what_is_like_nothing_gets_help(cli):
+    result = cli.run("--xyz", "true")
+    assert result.stderr == "lockutils: no such option: '--xyz' (see lockutils run --help)\n"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["-n", "-x", "-E", "9"],
+        ["-nxE9"],
+        ["-xw0", "-E9"],
+        ["--nonblock", "--exclusive", "--conflict-exit-code=9"],
+        ["--wait=0", "-E", "9"],
+    ],
+)
+def test_the_letters_are_those_of_flock(cli, options):
+    assert cli.run(*options, "echo", "ran").stdout == "ran\n"
+    cli.hold()
+    assert cli.run(*options, "echo", "ran").returncode == 9
+
+
+@pytest.mark.parametrize("option", ["-c", "--command"])
+def test_a_command_line_is_for_the_shell(cli, option):
+    cli.environment["SHELL"] = "/no/such/shell"
+    result = cli.run(option, 'echo "$0" && exit 3')
+    assert (result.returncode, result.stdout) == (3, "/bin/sh\n")
+
+
+def test_a_command_line_that_is_taken_for_a_command_gets_the_option(cli):
+    for options in [], ["-F"]:
+        result = cli.run(*options, "--", "echo hi")
+        assert result.returncode == 127
+        assert result.stderr.endswith("; with -c 'echo hi' a shell runs it\n")
+        assert "with -c" not in cli.run(*options, "--", "no-such-command", "hi there").stderr
+
+
+@pytest.mark.parametrize("name", ["/var/lock/x", "./x", "../x"])
+def test_a_name_like_a_path_is_told_once_that_it_is_none(cli, name):
+    result = cli.call(cli.run_words("--lock", "/other", "echo", "ran", lock=name))
+    assert (result.returncode, result.stdout) == (0, "ran\n")
+    assert result.stderr == (
+        f"lockutils: {name!r} is the name of a lock, and not that file: --lock-file locks a file\n"
+    )
+    assert cli.call(cli.run_words("true", lock="x/y")).stderr == ""
+
+
+def test_the_prefix_is_in_the_messages(cli):
+    cli.hold("--prefix", "app")
+    result = cli.run("--prefix", "app", "--verbose", "-w", "0.01", "true")
+    waiting, failed = result.stderr.splitlines()
+    assert waiting.startswith("lockutils: waiting for 'app-job'")
+    assert failed.startswith("lockutils: Failed to acquire the lock 'app-job'")
 
 
 @pytest.mark.parametrize("separator", [(), ("--",)])

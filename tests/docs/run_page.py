@@ -221,7 +221,7 @@ class Page:
     def _run_text(self, text):
         program, command = text.split()[:2]
         _, printed = self._shell([program, command, "--help"])
-        there = set(re.findall(r"^  (--[\w-]+)", printed, re.MULTILINE)) - {"--help"}
+        there = set(re.findall(r"^ +(?:-\w, )?(--[\w-]+)", printed, re.MULTILINE)) - {"--help"}
         shown = set(re.findall(r"--[\w-]+", text))
         if shown != there or not there:
             raise Wrong(f"{text}the options are {sorted(there)}")
