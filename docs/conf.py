@@ -22,6 +22,8 @@ html_title = f"lockutils {version}"
 html_copy_source = False
 html_show_copyright = False
 
+man_pages = [("reference/command-line", "lockutils", "run a command under a lock", "", 1)]
+
 nitpicky = True
 nitpick_ignore = [("py:func", "traceback.format_stack")]  # the index of Python's is not at hand
 # The types are in the source, and for type checkers; the text says what a value means.

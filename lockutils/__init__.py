@@ -22,6 +22,7 @@ from lockutils.local.lock_by_key import LockByKey, Semaphores
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from lockutils._version import __version__ as __version__
     from lockutils.cli.wrapper import main
     from lockutils.observe import debug as debug
     from lockutils.oslo import fixture as fixture
@@ -70,6 +71,7 @@ _LATER = {
     "FairLocks": "oslo.reader_writer",
     "InterProcessLock": "oslo.interprocess",
     "ReaderWriterLock": "oslo.reader_writer",
+    "__version__": "_version",
     "external_lock": "oslo.interprocess",
     "internal_fair_lock": "oslo.reader_writer",
     "internal_lock": "oslo.names",
@@ -96,7 +98,7 @@ if not TYPE_CHECKING:  # to a type checker, every name would be right
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_MODULES_LATER})
+    return sorted({*globals(), *__all__, "__version__", *_MODULES_LATER})
 
 
 if _environ.get("LOCKUTILS_WATCH_ORDER") == "1":

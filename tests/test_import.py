@@ -5,6 +5,7 @@ that meet at a late import can stop each other for ever.
 """
 
 import functools
+import importlib.metadata
 import os
 
 import lock_peers
@@ -27,7 +28,16 @@ before = set(sys.modules)
 import lockutils
 print(*set(sys.modules) - before)
 """)
-    assert set(printed.split()).isdisjoint(HEAVY.split())
+    assert set(printed.split()).isdisjoint([*HEAVY.split(), "importlib.metadata"])
+
+
+def test_the_version_is_that_of_the_installed_package():
+    program = "import lockutils; print(lockutils.__version__, '__version__' in dir(lockutils))"
+    installed = importlib.metadata.version("lockutils")
+    assert lock_peers.run_python(program).split() == [installed, "True"]
+    nothing = "import importlib.metadata; "
+    nothing += "importlib.metadata.MetadataPathFinder.find_distributions = lambda *_: iter(()); "
+    assert run_python(nothing + program).split() == ["0+unknown", "True"]
 
 
 def test_the_command_line_loads_nothing_heavy(tmp_path):

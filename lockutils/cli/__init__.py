@@ -58,11 +58,7 @@ def _dispatch(arguments: list[str]) -> int:
 
 def print_version() -> int:
     """Print the version; return the exit status."""
-    from importlib.metadata import PackageNotFoundError, version
+    from lockutils import __version__
 
-    try:
-        number = version("lockutils")
-    except PackageNotFoundError:
-        number = "(not installed)"
-    sys.stdout.write(f"lockutils {number}\n")
+    sys.stdout.write(f"lockutils {__version__}\n")
     return 0

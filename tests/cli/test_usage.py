@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+import lockutils
+
 PRINT_ARGUMENTS = (sys.executable, "-c", "import sys; print(sys.argv[1:])")
 
 
@@ -41,11 +43,19 @@ def test_help_of_run_has_every_option(cli):
     assert max(map(len, text.splitlines())) <= 100
 
 
+def test_python_can_run_the_package(cli):
+    ours = [sys.executable, "-m", "lockutils"]
+    words = [*ours, "run", "--lock-path", str(cli.lock_path), "--lock", "job", "sh", "-c", "exit 5"]
+    assert cli.call(words).returncode == 5
+    result = cli.call([*ours, "run"])
+    assert (result.returncode, result.stderr.count("\n")) == (64, 1)
+
+
 @pytest.mark.parametrize("arguments", [["--version"], ["-V"], ["run", "-V"]])
 def test_version(cli, arguments):
     result = cli.call(cli.words(*arguments))
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout.startswith("lockutils ")
+    assert result.stdout == f"lockutils {lockutils.__version__}\n"
 
 
 @pytest.mark.parametrize(
