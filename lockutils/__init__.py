@@ -101,6 +101,9 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__, "__version__", *_MODULES_LATER})
 
 
+if "LOCKUTILS_HELD" in _environ:
+    from lockutils.cli import above as _above  # noqa: F401 (a wait finds it in sys.modules)
+
 if _environ.get("LOCKUTILS_WATCH_ORDER") == "1":
     from lockutils.observe.debug import watch_order as _watch_order
 

@@ -77,6 +77,8 @@ class LockTimeout(AcquireLockFailedException, TimeoutError):
 class DeadlockError(RuntimeError):
     """The caller would wait for itself, for ever: it was refused at once.
 
+    It holds the lock itself, or a ``lockutils run`` does that waits for this process to end.
+
     Nothing that the caller held before has changed.
     """
 

@@ -9,6 +9,7 @@ import errno
 import os
 import signal
 
+from lockutils.cli.above import VARIABLE
 from lockutils.cli.report import CANNOT_RUN, NOT_FOUND, say
 from lockutils.cli.signals import TAKEN, reached_the_group
 
@@ -24,10 +25,11 @@ _LAST_OF_SHELL = 9
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
-def run_child(command: list[str], mask: Set[int], hint: str = "") -> int:
+def run_child(command: list[str], mask: Set[int], held: str = "", hint: str = "") -> int:
     """Run ``command`` to its end.  The signals in ``TAKEN`` are blocked in all threads.
 
     :param mask: the signals that the command starts with blocked
+    :param held: what to tell it of the locks that it runs under
     :param hint: what to say besides if there is no such command
     :return: the exit status that a shell would give it
     """
@@ -36,7 +38,7 @@ def run_child(command: list[str], mask: Set[int], hint: str = "") -> int:
         pid = os.posix_spawnp(
             command[0],
             command,
-            _environment(),
+            _environment(held),
             setsigmask=mask,
             setsigdef=_IGNORED_BY_PYTHON,
         )
@@ -47,14 +49,14 @@ def run_child(command: list[str], mask: Set[int], hint: str = "") -> int:
     return _stand_in(pid, set(signal.sigpending()))
 
 
-def become_command(command: list[str], mask: Set[int], hint: str = "") -> int:
+def become_command(command: list[str], mask: Set[int], held: str = "", hint: str = "") -> int:
     """Replace this process by ``command``; as :func:`run_child`, returns only if that fails."""
     for number in _IGNORED_BY_PYTHON:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     try:
         _check(command)
-        os.execvpe(command[0], command, _environment())
+        os.execvpe(command[0], command, _environment(held))
     except OSError as error:
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # of our own message
         return _cannot_run(command, error, hint)
@@ -98,13 +100,15 @@ def _forward(number: int, pid: int) -> None:
         say(f"cannot forward signal {number} to process {pid}: {error.strerror}")
 
 
-def _environment() -> dict[bytes, bytes]:
-    """The environment as we got it.
+def _environment(held: str) -> dict[bytes, bytes]:
+    """The environment as we got it, with ``held`` in it.
 
     In the C locale Python sets ``LC_CTYPE``, for itself and for all programs it starts
     (PEP 538).  The kernel still shows what was there before.
     """
     environment = dict(os.environb)
+    if held:
+        environment[os.fsencode(VARIABLE)] = os.fsencode(held)
     if environment.get(b"LC_CTYPE") in (b"C.UTF-8", b"C.utf8", b"UTF-8"):
         try:
             with open("/proc/self/environ", "rb") as file:

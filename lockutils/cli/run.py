@@ -14,10 +14,11 @@ import signal
 import sys
 from time import monotonic
 
-from lockutils import AcquireLockFailedException, SlotsMismatchError, lock
+from lockutils import AcquireLockFailedException, DeadlockError, SlotsMismatchError, lock
 from lockutils.backends.file.naming import key_of
 from lockutils.cli.options import UsageError, help_of, parse
 from lockutils.cli.report import EX_CANTCREAT, EX_TEMPFAIL, EX_UNAVAILABLE, say
+from lockutils.front.settings import lock_directory
 from lockutils.front.sharing import MOST_SLOTS
 from lockutils.parking.deadline import Deadline
 
@@ -142,6 +143,16 @@ class _Settings:
 
         return in_order(self.keys, self.lock_path, self.files)
 
+    def told(self) -> str:
+        """Return what to tell the command of the locks that it runs under."""
+        from lockutils.cli.above import told
+
+        paths = [
+            (lock_directory(self.lock_path) if file is None else file).file_of(name)
+            for name, file in self.wanted()
+        ]
+        return told(paths, self.shared, self.slots)
+
     def handle(
         self, name: str, file: LockFile | None, timeout: float | None, fair: bool | None = None
     ) -> Lock:
@@ -202,8 +213,8 @@ def run(arguments: list[str]) -> int:
             for handle in held:
                 handle.hand_to_children()
         start_it = become_command if settings.no_fork else run_child
-        return start_it(command, signals.mask, _hint(command))
-    except AcquireLockFailedException as error:  # also an OSError, if it is a LockTimeout
+        return start_it(command, signals.mask, settings.told(), _hint(command))
+    except (AcquireLockFailedException, DeadlockError) as error:  # a LockTimeout is an OSError, too
         say(str(error))
         return settings.conflict
     except SlotsMismatchError as error:

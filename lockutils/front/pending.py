@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from time import monotonic
 from weakref import ref
 
@@ -16,11 +17,14 @@ from lockutils.parking.on_thread import ThreadParker
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from typing import Any
 
     from lockutils.backends.base import Request
     from lockutils.front.handle import Lock
     from lockutils.local.waiters import Waiter
     from lockutils.parking.base import Parker
+
+_modules = sys.modules
 
 #: seconds between two tries where nothing can wake us: doubled from the first to the last
 _FIRST_PAUSE, _LAST_PAUSE = 0.001, 0.064
@@ -150,6 +154,9 @@ class PendingAcquire:
         self, waiter: Waiter, request: Request, parker: Parker, deadline: Deadline
     ) -> bool:
         """Wait until other processes have released the lock."""
+        above: Any = _modules.get("lockutils.cli.above")  # there below `lockutils run` alone
+        if above and deadline.left() is None and above.enter(self.lock, waiter):
+            return True
         if isinstance(parker, ThreadParker):
             if waiter.is_passed():
                 return False

@@ -42,7 +42,7 @@ def test_the_command_has_the_environment_of_the_caller(call):
     """And neither its PYTHONPATH nor its directory decides what lockutils is."""
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": "/no", "root": "mine", "file": "too"}
     done = call("env", env=environment)
-    ours = {"PWD", "OLDPWD", "_", "SHLVL"}
+    ours = {"PWD", "OLDPWD", "_", "SHLVL", "LOCKUTILS_HELD"}
     printed = dict(line.split("=", 1) for line in done.stdout.splitlines())
     assert {name: printed[name] for name in printed.keys() - ours} == environment
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 
@@ -153,6 +154,68 @@ def test_nobody_reading_stderr_is_no_signal_for_the_command(cli):
     assert process.hear() == "ready"
     process.send_signal(signal.SIGTERM)  # taken after any of lower number
     assert process.end() == 6
+
+
+class TestInit:
+    """As the init process of a pid namespace, which signals do not end by default."""
+
+    @pytest.fixture
+    def start(self, cli):
+        """Start ``lockutils run`` as one; return it, and a function that sends it a signal."""
+        namespace = ["unshare", "--pid", "--fork", "--kill-child"]
+        if shutil.which("unshare") is None or cli.call([*namespace, "true"]).returncode:
+            pytest.skip("there may be no pid namespace here")
+
+        def start(*arguments, waits=True):
+            process = cli.start([*namespace, *cli.run_words("--verbose", *arguments)])
+            assert ("waiting" if waits else "acquired") in process.hear_error()
+            return process, lambda number: os.kill(child_of(process.pid), number)
+
+        return start
+
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+    @pytest.mark.parametrize("limit", [(), ("--timeout", "60")])
+    def test_a_signal_ends_the_wait(self, cli, start, limit, number):
+        cli.hold()
+        waiter, send = start(*limit, "echo", "ran")
+        send(number)
+        assert waiter.end() == 128 + number
+        assert (waiter.hear(), waiter.hear_error()) == ("", "")
+
+    @pytest.mark.parametrize("number", [signal.SIGCHLD, signal.SIGURG, signal.SIGWINCH])
+    def test_one_that_ends_nobody_does_not(self, cli, start, number):
+        holder = cli.hold()
+        waiter, send = start("echo", "ran")
+        send(number)
+        holder.tell()
+        assert waiter.hear() == "ran"
+        assert waiter.end() == 0
+
+    @pytest.mark.parametrize("waits", [False, True])
+    def test_a_signal_reaches_the_command(self, cli, start, waits):
+        holder = cli.hold() if waits else None
+        process, send = start(*LISTEN, waits=waits)
+        if holder is not None:
+            holder.tell()
+        assert process.hear() == "listening"
+        for _ in range(20):
+            send(signal.SIGTERM)
+            assert process.hear() == str(int(signal.SIGTERM))
+        send(signal.SIGUSR2)
+        assert process.end() == 0
+
+
+def child_of(pid):
+    """The process that ``pid`` has started."""
+    for entry in os.listdir("/proc"):
+        try:
+            with open(f"/proc/{entry}/stat") as file:
+                parent = file.read().rpartition(") ")[2].split()[1]
+        except OSError:
+            continue
+        if parent == str(pid):
+            return int(entry)
+    raise AssertionError("it has no child")
 
 
 class Terminal:

@@ -1,0 +1,136 @@
+"""Locks that a ``lockutils run`` above this process holds until this process has ended.
+
+Whoever waits for such a lock, and for ever, waits for itself.  ``lockutils run`` tells its command
+in an environment variable what it holds: for each lock its own process, the file, and 1, the number
+of slots, or 0 for a reader.  A process is known by its number and the time of its start, a file by
+its device and inode, so that no name has to mean the same here and there.
+
+Imported along with lockutils where that variable is set, and never when somebody waits.
+"""
+
+from __future__ import annotations
+
+import os
+
+from lockutils.backends.file.directory import Directory
+from lockutils.errors import DeadlockError, Holder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lockutils.front.handle import Lock
+    from lockutils.local.waiters import Waiter
+
+VARIABLE = "LOCKUTILS_HELD"
+_SHARED = 0
+_FIELDS = 5
+
+
+def told(paths: Iterable[bytes], shared: bool, slots: int) -> str:
+    """Return what to set the variable to, for a command that is started under these locks.
+
+    :param paths: of the lock files that this process holds
+    """
+    mode = _SHARED if shared else slots
+    entries = [os.environ.get(VARIABLE, "")]
+    try:
+        pid, _, start = _process("self")
+        for path in paths:
+            status = os.stat(path)
+            entries.append(f"{pid}:{start}:{status.st_dev}:{status.st_ino}:{mode}")
+    except OSError:
+        pass  # no /proc; or the file is not there any more, and nobody can wait for it
+    return " ".join(filter(None, entries))
+
+
+def enter(lock: Lock, waiter: Waiter) -> bool:
+    """Called before ``waiter`` waits for ever for a lock that others have.
+
+    :return: whether it holds the lock now: a reader does not wait for a writer that waits for a
+        reader above
+    :raises DeadlockError: if it would wait for itself
+    """
+    backend = lock._backend
+    if not isinstance(backend, Directory) or waiter.request is None:
+        return False
+    pid = _holder_above(backend.file_of(lock._key), waiter.slots)
+    if pid is None:
+        return False
+    if waiter.request.try_now(True):
+        return True
+    holder = Holder(pid, "lockutils run")
+    raise DeadlockError(
+        f"the caller would wait for itself: {lock.name!r} is held by {holder}, "
+        "which is above this process and waits for it to end"
+    )
+
+
+def _holder_above(path: bytes, slots: int) -> int | None:
+    """Return the process above that has the lock, where nobody else can hand it over."""
+    entries = _entries(os.environ.get(VARIABLE, ""))
+    if not entries:
+        return None
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    above = _above()
+    found = [
+        (pid, mode)
+        for pid, start, device, inode, mode in entries
+        if (device, inode) == (status.st_dev, status.st_ino)
+        and above.get(pid) == start
+        and _has_it(pid, status)
+    ]
+    # One of the other slots may become free; and of a number of slots that differs, the lock
+    # itself tells.
+    agreed = {slots} if slots > 1 else {_SHARED, 1}
+    if len(found) < slots or not agreed.issuperset(mode for _, mode in found):
+        return None
+    return found[-1][0]
+
+
+def _entries(text: str) -> list[list[int]]:
+    entries = []
+    for entry in text.split():
+        fields = entry.split(":")
+        if len(fields) == _FIELDS and all(part.isascii() and part.isdigit() for part in fields):
+            entries.append([int(part[:20]) for part in fields])
+    return entries
+
+
+def _above() -> dict[int, int]:
+    """Return the processes above this one, and when each began."""
+    found: dict[int, int] = {}
+    try:
+        _, parent, _ = _process("self")
+        while parent and parent not in found:
+            pid, parent, found[pid] = _process(parent)
+    except OSError:
+        pass  # of another user, and hidden; or no /proc
+    return found
+
+
+def _process(pid: int | str) -> tuple[int, int, int]:
+    """Return the number of a process, of its parent, and the time when it began (proc(5))."""
+    with open(f"/proc/{pid}/stat", "rb") as file:
+        number, rest = file.read().split(b" (", 1)
+    fields = rest.rpartition(b") ")[2].split()
+    return int(number), int(fields[1]), int(fields[19])
+
+
+def _has_it(pid: int, status: os.stat_result) -> bool:
+    """Whether ``pid`` has the file locked, as far as that can be told.
+
+    The command may have unlocked the descriptor that it inherited.
+    """
+    device = status.st_dev
+    file = b"%02x:%02x:%d" % (os.major(device), os.minor(device), status.st_ino)
+    try:
+        with open("/proc/locks", "rb") as table:
+            lines = [line.split() for line in table]
+    except OSError:
+        return True
+    pids = {int(fields[4]) for fields in lines if fields[1] == b"FLOCK" and fields[5] == file}
+    return not pids or pid in pids
