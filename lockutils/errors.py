@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from errno import EROFS
+
 
 def printable(text: str) -> str:
     """Return ``text``, which others wrote, as it can stand in a line of ours.
@@ -109,3 +111,16 @@ class LockPathError(OSError):
 
     ``errno``, ``strerror`` and ``filename`` say why, as in any :class:`OSError`.
     """
+
+    @property
+    def hint(self) -> str:
+        """What to do about it; empty where ``strerror`` has to do."""
+        if self.errno != EROFS:
+            return ""
+        return (
+            "make it writable, as by ReadWritePaths= in a systemd unit, or set "
+            "$LOCKUTILS_LOCK_PATH for all who share the locks"
+        )
+
+    def __str__(self) -> str:
+        return super().__str__() + (f": {self.hint}" if self.hint else "")

@@ -14,7 +14,13 @@ import signal
 import sys
 from time import monotonic
 
-from lockutils import AcquireLockFailedException, DeadlockError, SlotsMismatchError, lock
+from lockutils import (
+    AcquireLockFailedException,
+    DeadlockError,
+    LockPathError,
+    SlotsMismatchError,
+    lock,
+)
 from lockutils.backends.file.naming import key_of
 from lockutils.cli.options import UsageError, help_of, parse
 from lockutils.cli.report import EX_CANTCREAT, EX_TEMPFAIL, EX_UNAVAILABLE, say
@@ -225,7 +231,9 @@ def run(arguments: list[str]) -> int:
         say(f"the lock {error.lock_name!r} is in use with {theirs}, but was asked for with {ours}")
         return settings.conflict
     except OSError as error:
-        say(f"{error.strerror}: {os.fsdecode(error.filename or b'')!r}")
+        line = f"{error.strerror}: {os.fsdecode(error.filename or b'')!r}"
+        hint = error.hint if isinstance(error, LockPathError) else ""
+        say(f"{line}: {hint}" if hint else line)
         return EX_CANTCREAT
     finally:
         for handle in reversed(held):

@@ -7,6 +7,7 @@ import os
 import stat
 
 from lockutils.backends import MARK, SHARES, FileRequest, SharedRequest, SlotRequest
+from lockutils.backends.file.mounts import is_private
 from lockutils.backends.file.naming import file_name_of
 from lockutils.backends.file.refusal import is_open_to_others, refuse
 from lockutils.backends.file.status import holder_of
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
     from lockutils.backends.base import Request
     from lockutils.backends.file.queue import QueueRange
     from lockutils.errors import Holder
+
+
+#: where the default directory may be: in the first that suits, or else the last
+_PARENTS = ("/run/lock", "/var/tmp", "/tmp")
+_PRIVATE = (
+    "Other processes have another directory of this name, as with PrivateTmp= in a systemd unit: "
+    "set $LOCKUTILS_LOCK_PATH for all who share the locks"
+)
 
 
 class Directory:
@@ -189,16 +198,24 @@ def default_parent() -> str:
 
     ``/run/lock`` where users may write there: it is gone at boot, as locks should be, no
     cleaner visits it, and a unit with ``PrivateTmp=`` sees the same one as everybody else.
+
+    :raises LockPathError: if it would be another one than for the rest of the host
     """
     if os.name == "nt":
         import tempfile
 
         return tempfile.gettempdir()
-    for parent in ("/run/lock", "/var/tmp"):
+    looked_at = []
+    for parent in _PARENTS:
+        looked_at.append(parent)
         try:
             mode = os.stat(parent).st_mode
         except OSError:
             continue
         if mode & stat.S_ISVTX and mode & stat.S_IWOTH:
-            return parent
-    return "/tmp"
+            break
+    if len(looked_at) > 1:
+        # also those that were passed over: that may be so here alone
+        for path in filter(is_private, looked_at):
+            raise LockPathError(errno.EPERM, _PRIVATE, path)
+    return looked_at[-1]
