@@ -7,10 +7,7 @@ import os
 
 from lockutils.backends.file.directory import Directory
 from lockutils.errors import LockPathError
-from lockutils.front.handle import Lock
-from lockutils.front.settings import lock_directory
-from lockutils.front.sharing import Mode, SharingLock
-from lockutils.local.waiters import WaitQueue
+from lockutils.front import settings
 
 
 class LockFile(Directory):
@@ -19,14 +16,13 @@ class LockFile(Directory):
     :param path: of the file
     """
 
-    __slots__ = ("_file", "_shown")
+    __slots__ = ("_file",)
 
     def __init__(self, path: str) -> None:
         directory, name = os.path.split(path)
         # The kernel follows links and ".." on the way to the file, and abspath() does not.
         super().__init__(os.fsencode(os.path.realpath(directory)))
         self._file = os.path.join(self.path, os.fsencode(name))
-        self._shown = path
 
     def file_of(self, key: str) -> bytes:
         return self._file
@@ -36,18 +32,10 @@ class LockFile(Directory):
         text = os.strerror(errno.ENOENT)
         raise LockPathError(errno.ENOENT, text, os.fsdecode(self.path))
 
-    def handle(self, timeout: float | None, fair: bool, shared: bool, slots: int) -> Lock:
-        """Return a handle of the lock.  It is not for several threads of a process."""
-        name, queue = self._shown, WaitQueue()
-        if shared or slots > 1:
-            mode = Mode(shared, slots, False)
-            return SharingLock(name, name, queue, self, timeout, False, fair, mode)
-        return Lock(name, name, queue, self, timeout, False, fair)
-
 
 def in_order(
     keys: list[str], lock_path: str | None, paths: list[str]
-) -> list[tuple[str, LockFile | None]]:
+) -> list[tuple[str, str | None]]:
     """Return each lock once, in the order in which everybody takes them.
 
     This is by directory and name, so that names that are taken along with files are in the order
@@ -55,18 +43,22 @@ def in_order(
 
     :param keys: of locks in ``lock_path``
     :param paths: of lock files
+    :return: the name and the lock path of each; where that is a file, it stands for the directory
+        in this process from now on
     :raises OSError: if a directory is not there
     """
-    found: dict[bytes, tuple[tuple[bytes, str], str, LockFile | None]] = {}
-    for path in paths:
-        file = LockFile(path)
-        whole = file.file_of(path)
-        key = os.path.basename(whole).decode("utf-8", "surrogateescape")
-        found[whole] = (file.path, key), path, file
+    found: dict[bytes, tuple[tuple[bytes, str], str, str | None]] = {}
     if keys:
-        directory = lock_directory(lock_path)
+        directory = settings.lock_directory(lock_path)
         real = os.path.realpath(directory.path)
         for key in keys:
             name = os.path.basename(directory.file_of(key))
-            found[os.path.join(real, name)] = (real, key), key, None
-    return [(name, file) for _, name, file in sorted(found.values(), key=lambda one: one[0])]
+            found[os.path.join(real, name)] = (real, key), key, lock_path
+    for path in paths:
+        file = LockFile(path)
+        whole = file.file_of(path)
+        if whole not in found:
+            key = os.path.basename(whole).decode("utf-8", "surrogateescape")
+            found[whole] = (file.path, key), path, os.fsdecode(whole)
+            settings._directories[os.fsdecode(whole)] = file
+    return [(name, where) for _, name, where in sorted(found.values(), key=lambda one: one[0])]

@@ -18,6 +18,7 @@ from lockutils import (
     AcquireLockFailedException,
     DeadlockError,
     LockPathError,
+    Semaphores,
     SlotsMismatchError,
     lock,
 )
@@ -31,7 +32,6 @@ from lockutils.parking.deadline import Deadline
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lockutils import Lock
-    from lockutils.cli.lock_file import LockFile
     from lockutils.cli.signals import Signals
 
 _PROGRAM = "lockutils run"
@@ -138,13 +138,13 @@ class _Settings:
         self.no_fork = "--no-fork" in given
         self.verbose = "--verbose" in given
 
-    def wanted(self) -> list[tuple[str, LockFile | None]]:
-        """Return the locks, each with its file where it is not for us to name, in one order.
+    def wanted(self) -> list[tuple[str, str | None]]:
+        """Return the name and the lock path of each lock, in the order to take them.
 
         :raises OSError: if a directory is not there
         """
         if not self.files:
-            return [(key, None) for key in self.keys]
+            return [(key, self.lock_path) for key in self.keys]
         from lockutils.cli.lock_file import in_order
 
         return in_order(self.keys, self.lock_path, self.files)
@@ -153,14 +153,11 @@ class _Settings:
         """Return what to tell the command of the locks that it runs under."""
         from lockutils.cli.above import told
 
-        paths = [
-            (lock_directory(self.lock_path) if file is None else file).file_of(name)
-            for name, file in self.wanted()
-        ]
+        paths = [lock_directory(path).file_of(name) for name, path in self.wanted()]
         return told(paths, self.shared, self.slots)
 
     def handle(
-        self, name: str, file: LockFile | None, timeout: float | None, fair: bool | None = None
+        self, name: str, path: str | None, timeout: float | None, fair: bool | None = None
     ) -> Lock:
         """Return a handle of a lock.
 
@@ -168,15 +165,13 @@ class _Settings:
 
         :raises LockPathError: if there is no safe lock directory
         """
-        fair = self.fair if fair is None else fair
-        if file is not None:
-            return file.handle(timeout, fair, self.shared, self.slots)
         return lock(
             name,
             external=True,
-            lock_path=self.lock_path,
+            lock_path=path,
             do_log=False,
-            fair=fair,
+            semaphores=Semaphores(),  # a name and a file may look the same
+            fair=self.fair if fair is None else fair,
             timeout=timeout,
             shared=self.shared,
             slots=self.slots,
@@ -278,11 +273,11 @@ def _acquire_all(settings: _Settings, signals: Signals, held: list[Lock]) -> Non
     :raises LockPathError: if a lock file cannot be used
     """
     deadline = Deadline(settings.timeout, monotonic)
-    for name, file in settings.wanted():
+    for name, path in settings.wanted():
         start = monotonic()
         # A single try may pass others who wait, but for a fair one; and who goes on to wait
         # must not have passed anybody.
-        handle = settings.handle(name, file, 0, fair=settings.fair or settings.timeout != 0)
+        handle = settings.handle(name, path, 0, fair=settings.fair or settings.timeout != 0)
         try:
             handle.__enter__()
         except AcquireLockFailedException as error:
@@ -292,7 +287,7 @@ def _acquire_all(settings: _Settings, signals: Signals, held: list[Lock]) -> Non
             if settings.verbose:
                 by = "" if error.holder is None else f", held by {error.holder}"
                 say(f"waiting for {name!r}{by}")
-            handle = settings.handle(name, file, deadline.left())
+            handle = settings.handle(name, path, deadline.left())
             handle.__enter__()
         held.append(handle)
         if settings.verbose:

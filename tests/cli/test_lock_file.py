@@ -71,6 +71,12 @@ def test_a_file_by_two_paths_and_a_name_is_taken_once(cli, folder, tmp_path):
     assert cli.call(cli.words("run", "-n", *words, *names, "true")).returncode == 0
 
 
+def test_a_name_that_looks_like_the_file_is_another_lock(cli, folder):
+    words = ["--lock-file", "./x", "--lock", "./x", "--lock-path", "locks"]
+    assert cli.call(cli.words("run", *words, "true"), cwd=folder).returncode == 0
+    assert sorted(os.listdir(folder)) == ["locks", "x"]
+
+
 def test_the_way_to_the_file_is_the_one_of_the_kernel(cli, folder, tmp_path):
     (folder / "below").mkdir()
     (tmp_path / "link").symlink_to(folder / "below")
