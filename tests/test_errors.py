@@ -26,6 +26,13 @@ def test_what_an_error_is(error, bases):
     assert issubclass(error, bases[-1])
 
 
+def test_a_read_only_directory_says_what_to_set():
+    error = LockPathError(errno.EROFS, "Read-only file system", "/run/lock/x")
+    assert "[Errno 30] Read-only file system: '/run/lock/x': make it writable" in str(error)
+    assert "$LOCKUTILS_LOCK_PATH" in error.hint
+    assert LockPathError(errno.ENOENT, "No such file", "/x").hint == ""
+
+
 def test_a_deadlock_is_not_taken_for_a_lock_that_somebody_else_holds():
     assert not issubclass(DeadlockError, AcquireLockFailedException)
     assert not issubclass(LockPathError, AcquireLockFailedException)

@@ -34,7 +34,8 @@ mount --bind $WHERE/tmp /var/tmp
 ours() { "$1" -c "$2"; }
 unit() {
     setup=$1; shift
-    unshare --mount --propagation private sh -euc "$setup"'; exec "$@"' sh "$@"
+    unshare --mount --propagation private sh -euc "$setup"'
+        exec "$@"' sh "$@"
 }
 """
 # Fedora and others let nobody but root write in /run/lock.
@@ -53,6 +54,23 @@ ALL_ARE_ONE = {
     "PrivateTmp= with another TMPDIR": "mount -t tmpfs none /tmp",
     "ProtectProc=invisible": "mount -t tmpfs none /proc/1",
 }
+
+
+CONTAINER = """
+    mkdir $WHERE/root
+    mount -t tmpfs none $WHERE/root
+    for path in /*; do
+        if [ -h $path ]; then
+            cp -P $path $WHERE/root
+        elif [ -d $path ] && [ $path != /mnt ]; then
+            mkdir $WHERE/root$path
+            mount --rbind $path $WHERE/root$path
+        fi
+    done
+    mount -t tmpfs none $WHERE/root/run
+    mount -t tmpfs none $WHERE/root/var/tmp
+    set -- chroot $WHERE/root "$@"
+"""
 
 
 def run(program):
@@ -90,6 +108,15 @@ def test_where_it_is_not_private_all_meet(unit):
     """)
 
     assert inside == {"path": "/var/tmp/lockutils-0", "name": False, "new": True}
+
+
+def test_a_container_is_a_host_of_its_own():
+    """Also with the process 1 of another one, as in a pod that shares the process namespace."""
+    (inside,) = run(f"""{FEDORA}
+    unit '{CONTAINER}' "$1" -c "$2"
+    """)
+
+    assert inside == {"path": "/var/tmp/lockutils-0", "name": True, "new": True}
 
 
 def test_a_read_only_directory_is_shared_where_the_file_is_there_and_else_an_error():
