@@ -1,9 +1,10 @@
 """Locks that a ``lockutils run`` above this process holds until this process has ended.
 
-Whoever waits for such a lock, and for ever, waits for itself.  ``lockutils run`` tells its command
-in an environment variable what it holds: for each lock its own process, the file, and 1, the number
-of slots, or 0 for a reader.  A process is known by its number and the time of its start, a file by
-its device and inode, so that no name has to mean the same here and there.
+A wait for such a lock would never end, unless it has a time-out.  ``lockutils run`` tells its
+command in an environment variable what it holds: for each lock its own process, the file, and the
+number of slots, which is 1 for an exclusive holder, or 0 for a reader.  A process is identified by
+its number and the time of its start, a file by its device and inode, so that no path has to mean
+the same here and there.
 
 Imported along with lockutils where that variable is set, and never when somebody waits.
 """
@@ -45,7 +46,7 @@ def told(paths: Iterable[bytes], shared: bool, slots: int) -> str:
 
 
 def enter(lock: Lock, waiter: Waiter) -> bool:
-    """Called before ``waiter`` waits for ever for a lock that others have.
+    """Called before ``waiter`` waits without a time-out for a lock that others have.
 
     :return: whether it holds the lock now: a reader does not wait for a writer that waits for a
         reader above
@@ -67,7 +68,7 @@ def enter(lock: Lock, waiter: Waiter) -> bool:
 
 
 def _holder_above(path: bytes, slots: int) -> int | None:
-    """Return the process above that has the lock, where nobody else can hand it over."""
+    """Return the process above that holds the lock, if no other holder can free it."""
     entries = _entries(os.environ.get(VARIABLE, ""))
     if not entries:
         return None

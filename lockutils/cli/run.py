@@ -48,8 +48,8 @@ are taken or none, in one order however they are listed""",
         "",
         "PATH",
         """\
-the same for exactly this file, as flock(1) locks it; goes with
---lock, and may be repeated""",
+exactly this file, as flock(1) locks it; may be repeated, with
+or without --lock""",
     ),
     "--timeout": (
         "-w --wait",

@@ -166,6 +166,7 @@ HOST_MOUNTS = """\
     ("more", "path", "found"),
     [
         ("", "/", ("254:0", "/", "ext4")),
+        ("31 27 0:9 / /a\r\x0cb\u2028c rw - ext4 x rw", "/", ("254:0", "/", "ext4")),
         ("", "/tmp", ("254:0", "/tmp", "ext4")),
         ("", "/run/lock", ("0:24", "/", "tmpfs")),
         ("", "/run/locksmith", ("0:23", "/locksmith", "tmpfs")),
@@ -181,5 +182,5 @@ HOST_MOUNTS = """\
 def test_the_file_system_that_a_path_is_on(more, path, found):
     assert locate(parse(f"{HOST_MOUNTS}\n{more}".strip()), path) == found
     # in whatever order they come
-    lines = f"{HOST_MOUNTS}\n{more}".strip().splitlines()
+    lines = f"{HOST_MOUNTS}\n{more}".strip().split("\n")
     assert locate(parse("\n".join(reversed(lines))), path) == found

@@ -40,14 +40,14 @@ def is_private(path: str) -> bool:
 
 
 def _read(process: str) -> Mounts:
-    with open(f"/proc/{process}/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-        return parse(file.read())
+    with open(f"/proc/{process}/mountinfo", "rb") as file:
+        return parse(file.read().decode("utf-8", "surrogateescape"))
 
 
 def parse(mountinfo: str) -> Mounts:
     """Return the mounts that a process sees, from its ``/proc/PID/mountinfo`` (proc(5))."""
     mounts = {}
-    for line in mountinfo.splitlines():
+    for line in mountinfo.strip("\n").split("\n"):  # not splitlines(): a path may have other ends
         fields, _, source = line.partition(" - ")
         number, parent, device, root, point = fields.split(" ", 5)[:5]
         mounts[parent, point] = number, device, root, source.partition(" ")[0]
