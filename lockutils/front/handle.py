@@ -51,19 +51,27 @@ class Handle:
         :return: whether the lock is held now; of several, either all are held or none
         :raises DeadlockError: if the caller would wait for itself for ever
         :raises LockPathError: if the lock file cannot be used
+        :raises TypeError: if ``blocking`` is not a bool, or ``timeout`` not a number
         :raises ValueError: if ``timeout`` is negative or NaN, or comes with ``blocking=False``
         """
-        plain = blocking and timeout is None
+        plain = blocking is True and timeout is None
         return self._acquire(self._timeout if plain else limit_of(blocking, timeout)) is None
 
     async def async_acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
         """Acquire the lock; a wait suspends the calling task.  As :meth:`acquire` otherwise."""
-        plain = blocking and timeout is None
+        plain = blocking is True and timeout is None
         limit = self._timeout if plain else limit_of(blocking, timeout)
         return await self._acquire_in_task(limit) is None
 
     def release(self) -> None:
         raise NotImplementedError
+
+    def __copy__(self) -> Self:
+        """Return a new handle of the same lock, with the same options, which holds nothing."""
+        raise NotImplementedError
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self.__copy__()
 
     async def async_release(self) -> None:
         """Release the lock, as :meth:`release`; never waits."""
@@ -74,20 +82,20 @@ class Handle:
 
         :raises AcquireLockFailedException: if somebody else holds it and ``blocking`` is false;
             of several locks, the exception names that one
-        :raises LockTimeout: if the time-out ran out
+        :raises LockTimeout: if the time-out ran out, also one of 0
         """
         start = monotonic() if self._timeout else 0.0
         missing = self._acquire(self._timeout, True)
         if missing is None:
             return self
-        raise missing._failure(monotonic() - start)
+        raise missing._failure(monotonic() - start if start else 0.0)
 
     async def __aenter__(self) -> Self:
         start = monotonic() if self._timeout else 0.0
         missing = await self._acquire_in_task(self._timeout, True)
         if missing is None:
             return self
-        raise missing._failure(monotonic() - start)
+        raise missing._failure(monotonic() - start if start else 0.0)
 
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
         self.release()
@@ -127,13 +135,16 @@ class Lock(Handle):
     def __init__(
         self,
         name: str,
-        key: str,
-        queue: WaitQueue,
+        key: str = "",
+        queue: WaitQueue = None,  # type: ignore[assignment]
         backend: Backend | None = None,
         timeout: float | None = None,
         do_log: bool | str = True,
         fair: bool = False,
+        **_: object,
     ) -> None:
+        if queue is None:
+            raise TypeError(f"a handle is made by lockutils.lock({name!r}, ...)")
         #: the name as it was asked for
         self.name = name
         self._key = key
@@ -168,6 +179,25 @@ class Lock(Handle):
 
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
         self._end(self._latest())
+
+    def __copy__(self) -> Self:
+        return type(self)(*self._how())
+
+    def _how(self) -> tuple[Any, ...]:
+        """Return what another handle of the same lock is made of."""
+        backend, timeout, do_log = self._backend, self._timeout, self._do_log
+        return self.name, self._key, self._queue, backend, timeout, do_log, self._fair
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from lockutils.front.lock import unpickled
+
+        if self._backend is None:
+            raise TypeError(
+                f"the lock {self.name!r} is of this process alone, where no other process can "
+                "have it: external=True makes one that can be pickled"
+            )
+        *mode, name, key, _, backend, timeout, do_log, fair = self._how()
+        return unpickled, (*mode, name, key, backend, timeout, do_log, fair)
 
     def hand_to_children(self) -> None:
         """Let programs that this process starts from now on inherit the lock, while it is held.
@@ -250,7 +280,7 @@ class Lock(Handle):
             log.released(self.name, self._do_log, monotonic() - hold[2])
 
     def _failure(self, waited: float) -> AcquireLockFailedException:
-        if self._timeout == 0:
+        if self._timeout is False:
             return AcquireLockFailedException(self.name, 0.0, self._holder())
         return LockTimeout(self.name, waited, self._holder())
 
