@@ -43,8 +43,8 @@ def lock_all(
     they list the names, so that two callers cannot wait for each other.  If one cannot be
     acquired, those that were taken before are released.
 
-    :param names: as the name of a :func:`lock`; a name that comes twice counts once.  Without a name nothing is
-        acquired
+    :param names: as the name of a :func:`lock`; a name that comes twice counts once.
+        Without a name nothing is acquired
     :param timeout: how long to wait for all of them together, in seconds
 
     The other parameters are those of :func:`lock`, for each of the names, and so are the

@@ -111,5 +111,7 @@ def lock(
 def unpickled(*how: Any) -> Lock:
     """Return a handle of a lock that a handle in another process is of."""
     *mode, name, key, backend, timeout, do_log, fair = how
-    kind = SharingLock if mode else Lock
-    return kind(*mode, name, key, _default_registry.get(key), backend, timeout, do_log, fair)
+    queue = _default_registry.get(key)
+    if mode:
+        return SharingLock(*mode, name, key, queue, backend, timeout, do_log, fair)
+    return Lock(name, key, queue, backend, timeout, do_log, fair)
