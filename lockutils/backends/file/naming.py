@@ -30,7 +30,7 @@ def name_of(what: object) -> str:
     """
     if what is None or isinstance(what, (bytes, bytearray)):
         raise TypeError(f"the name of a lock must be a str, not {what!r}")
-    return str(what)
+    return what if isinstance(what, str) else str(what)
 
 
 def key_of(name: str, prefix: str | None = None) -> str:
