@@ -44,9 +44,7 @@ class AcquireLockFailedException(Exception):
     :ivar holder: who holds the lock, or ``None`` where that is not known
     """
 
-    def __init__(
-        self, lock_name: str, waited: float = 0.0, holder: Holder | None = None
-    ) -> None:
+    def __init__(self, lock_name: str, waited: float = 0.0, holder: Holder | None = None) -> None:
         # one argument: OSError would take two of them for errno and strerror
         super().__init__(lock_name)
         self.lock_name = lock_name
