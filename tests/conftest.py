@@ -1,5 +1,6 @@
 """What tests of several folders share; more of it is in modules beside this one."""
 
+import gc
 import sys
 from pathlib import Path
 
@@ -8,6 +9,12 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))  # for those modules, in any import mode
 
 from lock_peers import Peers
+
+
+def pytest_collection_finish():
+    """Tests that collect garbage need not look at all of pytest each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -61,7 +61,9 @@ class Handle:
         """Acquire the lock; a wait suspends the calling task.  As :meth:`acquire` otherwise."""
         plain = blocking is True and timeout is None
         limit = self._timeout if plain else limit_of(blocking, timeout)
-        return await self._acquire_in_task(limit) is None
+        if "trio" in _modules:
+            await task_checkpoint()
+        return await self._take(limit, False, True) is None
 
     def release(self) -> None:
         raise NotImplementedError
@@ -92,7 +94,9 @@ class Handle:
 
     async def __aenter__(self) -> Self:
         start = monotonic() if self._timeout else 0.0
-        missing = await self._acquire_in_task(self._timeout, True)
+        if "trio" in _modules:
+            await task_checkpoint()
+        missing = await self._take(self._timeout, True, True)
         if missing is None:
             return self
         raise missing._failure(monotonic() - start if start else 0.0)
@@ -107,11 +111,6 @@ class Handle:
         """Acquire as :meth:`_take`, and block the caller meanwhile."""
         missing: Lock | None = run(self._take, timeout, scoped, False)
         return missing
-
-    async def _acquire_in_task(self, timeout: float | None, scoped: bool = False) -> Lock | None:
-        if "trio" in _modules:
-            await task_checkpoint()
-        return await self._take(timeout, scoped, True)
 
     async def _take(self, timeout: float | None, scoped: bool, by_task: bool) -> Lock | None:
         """Acquire; return ``None``, or the lock that could not be acquired in time.

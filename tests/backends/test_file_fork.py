@@ -301,6 +301,7 @@ os._exit(0)
         peer.kill()
         if timeout == "0.3":
             assert peer.hear() == "False"
+            holder.cancel()
             return
         until_waited_for(path)
 
