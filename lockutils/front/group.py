@@ -93,6 +93,11 @@ class LockGroup(Handle):
         """
         _release(self._locks)
 
+    def hand_to_child(self) -> None:
+        """Move the holds to the child of the next fork, as :meth:`Lock.hand_to_child`."""
+        for one in self._locks:
+            one.hand_to_child()
+
     def __copy__(self) -> LockGroup:
         return type(self)([one.__copy__() for one in self._locks], self._timeout)
 

@@ -160,7 +160,8 @@ class Lock(Handle):
 
     def __repr__(self) -> str:
         where = "" if self._backend is None else f" in {self._backend}"
-        times = len(self._holds)
+        # what a parent process holds is not held here
+        times = sum(waiter in self._queue for waiter, *_ in self._holds)
         state = f"held {times} times" if times > 1 else "held" if times else "free"
         return f"<Lock {self.name!r}{where}, {state}>"
 
@@ -210,6 +211,24 @@ class Lock(Handle):
             if request is None:
                 raise RuntimeError(f"the lock {self.name!r} is not held by a lock file")
             request.hand_to_children()
+
+    def hand_to_child(self) -> None:
+        """Move the hold to the child of the next fork; nobody gets in between.
+
+        The child holds the lock by its copy of this handle, and the parent's handle is free.  If
+        the fork fails, nothing has moved.  As a program does before it becomes a daemon.
+
+        :raises RuntimeError: if this handle does not hold the lock, or a lock of its kind cannot
+            be moved
+        """
+        requests = [waiter.request for waiter, *_ in self._holds if waiter in self._queue]
+        if not requests:
+            raise RuntimeError(f"the lock {self.name!r} is not held")
+        if not all(request is None or hasattr(request, "leave_to_child") for request in requests):
+            raise RuntimeError(f"the lock {self.name!r} cannot be moved to another process")
+        from lockutils.front.hand_over import promise
+
+        promise(self)
 
     # --- the steps
 
