@@ -5,12 +5,11 @@ for one lock there, from its first try to its release.  The handle calls it in t
 
     backend.request()  ->  try_now()  ->  enqueue()  ->  block() or start()  ->  cancel()
 
-Each step but the last may be left out, and ``cancel()`` may come after any of them.
+The handle may leave out any step but the last, and call ``cancel()`` after any of them.
 
 A process has one contender for each key at a time: the handle calls ``try_now``, ``block`` and
 ``start`` only while its waiter is the first of this process (readers and slots: while no other
-waiter of this process is between its first try and its grant).  ``enqueue`` alone may be called
-earlier.
+waiter of this process is between its first try and its grant).  It may call ``enqueue`` earlier.
 """
 
 from __future__ import annotations
@@ -25,10 +24,9 @@ if TYPE_CHECKING:
 
 
 class Grant:
-    """What a holder has got.
+    """What a holder has.
 
-    :ivar token: the fencing token, which rises with every acquisition of the name; ``None``
-        where there is none
+    :ivar token: the fencing token, which rises with every acquisition of the name, or ``None``
     :ivar valid_until: when it counts as lost, on the boot-time clock; ``inf`` if never
     """
 
@@ -39,7 +37,7 @@ class Grant:
         self.valid_until = valid_until
 
 
-#: of a lock that is held until it is released, and has no token
+#: the grant of a lock that has no token and is held until it is released
 HELD = Grant()
 
 
@@ -49,55 +47,62 @@ if TYPE_CHECKING:
         """One contender for one lock, from its first try to its release.
 
         Only the thread that made it calls it, except for :meth:`cancel`.  Signal handlers and
-        finalisers may interrupt any step and call :meth:`cancel`.
+        finalisers may interrupt any step and call :meth:`cancel`.  Where one does so inside
+        :meth:`try_now`, :meth:`enqueue` or :meth:`start` of its own thread, that step goes on
+        and may still take the lock or a place in line.  So whoever called the step calls
+        :meth:`cancel` once more in the end, and that call lets go of everything.
         """
 
-        #: set in one store when the lock is held, and not before all of it is; ``None`` again
-        #: after :meth:`cancel`
+        #: set in one store, when all of the lock is held; ``None`` again after :meth:`cancel`
         grant: Grant | None
-        #: why it will not be granted, if :meth:`start` was called and failed
+        #: why the lock will not be granted, if what :meth:`start` began has failed
         error: BaseException | None
 
         def try_now(self, barging: bool = False) -> bool:
             """Take the lock if that is possible without waiting.
 
-            Called in event loops, too: it makes no network round trip and never sleeps.
+            Event loops call this, too: it makes no network round trip and never sleeps.  A
+            backend that needs one to answer returns ``False``.  The handle then goes on to
+            :meth:`block` or :meth:`start`, but not for a caller with ``blocking=False`` or
+            ``timeout=0``: that caller gets nothing, even if the lock is free.
 
-            :param barging: also where others wait, unless waiters are served in strict order;
-                said by a caller that will not wait
+            :param barging: whether to take it also where others wait, unless in strict order;
+                the handle says so for a caller that will not wait
             :return: whether the lock is held now; if not, nobody can see that it was tried
             :raises LockPathError: if the lock cannot be used; nothing is held then
             :raises SlotsMismatchError: if it is held in another number of slots
             """
 
         def enqueue(self) -> None:
-            """Stand in line, on arrival.  Does not sleep, and is never granted by this alone.
+            """Stand in line.  Never sleeps, and never takes the lock.
 
-            Called for a waiter in strict order while others of this process are before it.
+            The handle calls this for a waiter in strict order that arrives while others of this
+            process are before it.
 
-            :raises LockPathError: if there is no strict order to be had
+            :raises LockPathError: if the backend cannot keep strict order
             :raises SlotsMismatchError: if the lock is held in another number of slots
             """
 
         def block(self, deadline: Deadline) -> bool | None:
             """Sleep in the calling native thread until the lock is held.
 
-            An exception from a signal handler goes through; :meth:`cancel` is still to be
-            called then.
+            An exception from a signal handler goes through; the caller then still calls
+            :meth:`cancel`.
 
-            :return: whether the lock is held; ``False`` if the deadline passed, or the request
-                was cancelled; ``None`` if this thread cannot sleep until that deadline: then
-                :meth:`start` is called
+            :return: whether the lock is held; ``False`` if the deadline passed, or somebody
+                cancelled; ``None`` if this thread cannot sleep until that deadline: then the
+                handle calls :meth:`start`
             :raises LockPathError: if the lock cannot be used; nothing is held then
             :raises SlotsMismatchError: if it is held in another number of slots
             """
 
         def start(self, changed: Callable[[], object]) -> bool:
-            """Have the lock waited for in the background; returns at once.
+            """Begin to wait for the lock in the background, and return at once.
 
-            :param changed: called once, from any thread, when :attr:`grant` or :attr:`error` is
-                set; not after :meth:`cancel`.  If it returns ``False`` the waiter can never run
-                again, and the request is cancelled
+            :param changed: the backend calls this once, from any thread, when it has set
+                :attr:`grant` or :attr:`error`; after a :meth:`cancel`, only if that came at the
+                same instant.  If it returns ``False`` the waiter can never run again, and the
+                backend cancels the request
             :return: ``False`` if nothing can wait in the background: then the caller tries from
                 time to time
             """
@@ -105,9 +110,10 @@ if TYPE_CHECKING:
         def cancel(self) -> None:
             """Release the lock, or withdraw.
 
-            Afterwards nothing on behalf of this request holds or wants the lock.  Callable at
-            any time, any number of times, from any thread, signal handler or finaliser.  Never
-            waits for another holder.  In a forked child it touches nothing of the parent's.
+            Afterwards nothing on behalf of this request holds or wants the lock, but for a step
+            that this call interrupts (see above).  Callable at any time, any number of times,
+            from any thread, signal handler or finaliser.  Never waits for another holder.  In a
+            forked child it touches nothing of the parent's.
             """
 
         #: the thread whose fork moves the held lock to its child; 0 if none does.  That child

@@ -8,6 +8,7 @@ import os
 from filelock import FileLock, Timeout
 
 from lockutils.backends.base import HELD
+from lockutils.backends.file.refusal import refuse
 from lockutils.errors import LockPathError
 
 TYPE_CHECKING = False
@@ -38,10 +39,8 @@ class PortableRequest:
             self._lock.acquire()
         except Timeout:
             return False
-        except LockPathError:
-            raise
         except OSError as error:
-            raise LockPathError(error.errno, error.strerror, self._path) from error
+            refuse(error, os.fsencode(self._path))
         self.grant = HELD
         return True
 

@@ -27,12 +27,12 @@ for line in sys.stdin:
                     time.sleep(0.001)
         print("held", flush=True)
     else:
+        answer = "released"
         if word == "try":
-            print("held" if request.try_now() else "busy", flush=True)
+            answer = "held" if request.try_now() else "busy"
         request.cancel()
         request = new()
-        if word == "release":
-            print("released", flush=True)
+        print(answer, flush=True)
 """
 
 

@@ -82,6 +82,15 @@ class TestDirectoryOfTheUsers:
         with lockutils.lock(name, external=True, lock_path=tmp_path / "locks"):
             assert os.listdir(tmp_path / "locks") == [name]
 
+    def test_in_a_working_directory_that_is_gone_cannot_be_made(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        tmp_path.rmdir()
+        try:
+            with pytest.raises(LockPathError):
+                Directory(b"one/two").make()
+        finally:
+            tmp_path.mkdir()
+
     def test_has_a_file_for_each_of_many_names(self, tmp_path):
         directory = Directory(os.fsencode(tmp_path))
 

@@ -16,8 +16,7 @@ fcntl = pytest.importorskip("fcntl")
 from lock_peers import Background, open_descriptors  # noqa: E402
 
 from lockutils.backends.file import syscalls  # noqa: E402
-from lockutils.backends.file.local_tickets import TICKETS, LocalTickets  # noqa: E402
-from lockutils.backends.file.queue import QueueRange  # noqa: E402
+from lockutils.backends.file.queue import TICKETS, LocalTickets, QueueRange  # noqa: E402
 from lockutils.backends.file.tickets import QueueEntry  # noqa: E402
 
 if sys.version_info >= (3, 12):
@@ -34,7 +33,7 @@ def process(tmp_path):
         tickets = LocalTickets()
 
         def new(*, strict=False):
-            entry = QueueEntry(place.path, place.queue, place.first_byte, strict=strict)
+            entry = QueueEntry(place, strict=strict)
             entry.tickets = tickets
             made.append(entry)
             return entry
@@ -280,7 +279,7 @@ class TestDescriptor:
         place = QueueRange(os.fsencode(tmp_path) + b"/it")
         entries = []
         for _ in range(2):
-            entries.append(QueueEntry(place.path, place.queue, place.first_byte, strict=False))
+            entries.append(QueueEntry(place, strict=False))
             entries[-1].take()
         entries.pop().give_back()
         assert self.in_use(tmp_path) == 1
@@ -292,7 +291,7 @@ class TestDescriptor:
     def test_a_child_has_none_and_keeps_none(self, tmp_path):
         """Killed with its ticket, a parent must not be waited for as long as its child lives."""
         place = QueueRange(os.fsencode(tmp_path) + b"/it")
-        entry = QueueEntry(place.path, place.queue, place.first_byte, strict=False)
+        entry = QueueEntry(place, strict=False)
         entry.take()
         heard, told = os.pipe()
         go_on, end = os.pipe()
@@ -306,7 +305,7 @@ class TestDescriptor:
         try:
             assert os.read(heard, 1) == b"0"
             syscalls.close(entry.tickets.fd_box)  # what the kernel does at the parent's death
-            other = QueueEntry(place.path, place.queue, place.first_byte, strict=False)
+            other = QueueEntry(place, strict=False)
             other.tickets = LocalTickets()
             other.take()
             assert not ahead(other)

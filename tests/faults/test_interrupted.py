@@ -1,5 +1,6 @@
 """Exceptions of signal handlers in the middle of what is done beside an acquisition."""
 
+import gc
 import os
 
 import pytest
@@ -14,6 +15,12 @@ from lockutils.backends.file import lock_kinds, request, sweep, syscalls
 
 class Interrupted(BaseException):
     pass
+
+
+def all_open():
+    """What is open, and is not about to be closed with what an earlier test has left."""
+    gc.collect()
+    return open_descriptors()
 
 
 @pytest.fixture
@@ -59,7 +66,7 @@ def directory(tmp_path, monkeypatch):
     ],
 )
 def test_a_sweep(interrupt, directory, module, name, number):
-    before = open_descriptors()
+    before = all_open()
     interrupt(module, name, number)
 
     with pytest.raises(Interrupted):
@@ -79,7 +86,7 @@ def test_a_probe(interrupt, monkeypatch, tmp_path, module, name, number, has_nam
         monkeypatch.setattr(lock_kinds, "_TMPFILE", None)
     cell = []
     syscalls.open_into(cell, os.fsencode(tmp_path), os.O_RDONLY)
-    before = open_descriptors()
+    before = all_open()
     interrupt(module, name, number)
 
     try:
@@ -96,7 +103,7 @@ def test_a_release_that_several_handlers_raise_into(monkeypatch, peers, tmp_path
     """While it lets others have its core, which may take long."""
     holder = peers.python(HOLDER.format(OURS), tmp_path)
     assert holder.hear() == "held"
-    before = open_descriptors()
+    before = all_open()
     lock = lockutils.lock("name", external=True, lock_path=tmp_path, **how)
     waiting = Background(lock.acquire)
     until(lambda: sleeps_for_a_lock(os.getpid()), "it waits")

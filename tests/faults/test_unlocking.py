@@ -12,8 +12,7 @@ from lock_peers import HOLDER, OURS, Background, waiters  # noqa: E402
 
 import lockutils  # noqa: E402
 from lockutils.backends.file import syscalls  # noqa: E402
-from lockutils.backends.file.local_tickets import LocalTickets  # noqa: E402
-from lockutils.backends.file.queue import QueueRange  # noqa: E402
+from lockutils.backends.file.queue import LocalTickets, QueueRange  # noqa: E402
 from lockutils.backends.file.tickets import QueueEntry  # noqa: E402
 
 if not hasattr(fcntl, "F_OFD_SETLK"):
@@ -47,7 +46,7 @@ def entries(tmp_path, count):
     place, tickets = QueueRange(os.fsencode(tmp_path / "it")), LocalTickets()
     made = []
     for _ in range(count):
-        made.append(QueueEntry(place.path, place.queue, place.first_byte, strict=False))
+        made.append(QueueEntry(place, strict=False))
         made[-1].tickets = tickets
         made[-1].take()
     return made

@@ -4,7 +4,7 @@ from steps import call
 
 TICKETS, LOCAL_TICKETS, FILE, LOCK_FILE, SLOTS, POSIX = (
     "backends/file/tickets.py",
-    "backends/file/local_tickets.py",
+    "backends/file/queue.py",
     "backends/file/request.py",
     "backends/file/lock_file.py",
     "backends/file/slots.py",
@@ -25,7 +25,7 @@ LOOKS_AGAIN = call(
     "look", TICKETS, "QueueEntry.take", "self._find(fd, number + 1", "looks for a higher one"
 )
 UNLOCKS_NUMBER = call(
-    "unlock_number", TICKETS, "QueueEntry.give_back", "syscalls.span_unlock(", "unlocks a number"
+    "unlock_number", TICKETS, "QueueEntry.give_back", "self.unlock(number)", "unlocks a number"
 )
 LOOKS_AHEAD = call(
     "look", TICKETS, "QueueEntry._nearest", "self._find(fd, number - HALF", "looks ahead"
@@ -71,7 +71,7 @@ STEP_FLOCK = call(
     "flock_try", LOCK_FILE, "LockFile._try_both", "syscalls.flock_try(", "tries the flock by itself"
 )
 STEP_RECORD = call(
-    "record_try", LOCK_FILE, "LockFile._try_both", "syscalls.span_try(", "the record lock, too"
+    "record_try", LOCK_FILE, "LockFile._try_both", "self._try_record(fd)", "the record lock, too"
 )
 STEP_UNDO = call(
     "flock_unlock", LOCK_FILE, "LockFile._try_both", "syscalls.flock_unlock(", "undoes the flock"
@@ -89,7 +89,7 @@ AGAIN_RECORD = call(
     "record_try",
     LOCK_FILE,
     "LockFile._wait_for_both",
-    "not kinds.record or syscalls.span_try(",
+    "self._try_record(fd)",
     "tries the record lock again",
 )
 WAITS_RECORD = call(
@@ -122,7 +122,7 @@ TRIES_SLOT = call(
 WATCHES = call(
     "watch",
     SLOTS,
-    "SlotRequest._sleep_on_file",
+    "SlotRequest._wait_for_both",
     "sleeper.watch_closing(",
     "watches for a closing",
 )

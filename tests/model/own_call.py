@@ -18,7 +18,7 @@ def STARTS(shared, me):
 # --- of the helper
 
 
-@own(CALL, "BlockingCall.run", "self._unbegun.pop()", "the helper begins", parks=True)
+@own(CALL, "BlockingCall.run", 'self._done_by.setdefault("begin"', "the helper begins", parks=True)
 def BEGINS(shared, me):
     """The result is whether it was not cancelled before."""
     call = shared.calls[me]
@@ -37,7 +37,7 @@ def IS_OVER(shared, me):
     return [(shared.calls[me].over, shared)]
 
 
-@own(CALL, "BlockingCall.run", "self._unpublished.pop()", "may it publish?")
+@own(CALL, "BlockingCall.run", 'self._done_by.setdefault("publish"', "may it publish?")
 def MAY_PUBLISH(shared, me):
     unpublished = shared.calls[me].unpublished
     return [(unpublished, _set(shared, me, unpublished=False))]
@@ -81,12 +81,12 @@ def _take(shared, me, mark):
     return [(mark in shared.calls[me].cancelled, shared)]
 
 
-@own(CALL, "BlockingCall.cancel", 'self._take("unbegun"', "keeps it from beginning")
+@own(CALL, "BlockingCall.cancel", 'self._done_by.setdefault("begin"', "keeps it from beginning")
 def TAKES_UNBEGUN(shared, me):
     return _take(shared, me, "unbegun")
 
 
-@own(CALL, "BlockingCall.cancel", 'self._take("unpublished"', "keeps it from publishing")
+@own(CALL, "BlockingCall.cancel", 'self._done_by.setdefault("publish"', "keeps it from publishing")
 def TAKES_UNPUBLISHED(shared, me):
     return _take(shared, me, "unpublished")
 
@@ -102,6 +102,6 @@ def CALLS_BACK(shared, me, mine):
     return [] if shared.patient or not mine else [(False, shared)]
 
 
-@own(CALL, "BlockingCall.cancel", "self._withdrawer.setdefault(", "withdraws in person")
+@own(CALL, "BlockingCall.cancel", 'self._done_by.setdefault("withdraw"', "withdraws in person")
 def WITHDRAWS(shared, me):
     return [(True, _set(shared, me, withdrawer="waiter"))]

@@ -4,7 +4,7 @@ from process import put
 from steps import model_only, own
 
 TICKETS = "backends/file/tickets.py"
-LOCAL_TICKETS = "backends/file/local_tickets.py"
+LOCAL_TICKETS = "backends/file/queue.py"
 
 
 def first(numbers, sign, ring):
@@ -21,7 +21,12 @@ def lowest(shared):
     return first(shared.numbers, 1, shared.ring) if shared.numbers else None
 
 
-@own(TICKETS, "QueueEntry.__init__", "local_tickets.get(path)", "uses the tickets of its process")
+@own(
+    TICKETS,
+    "QueueEntry.__init__",
+    "local_tickets.get(place.path)",
+    "uses the tickets of its process",
+)
 def JOINS(shared, me):
     return [(None, shared._replace(users=shared.users | {me}))]
 
@@ -87,7 +92,7 @@ def IS_OUT(shared, me):
 @own(
     "backends/file/request.py",
     "FileRequest._wait_for_turn",
-    "if entry.is_taken",
+    "entry.is_taken",
     "is it in line still?",
     private=True,
 )

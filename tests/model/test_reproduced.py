@@ -12,20 +12,19 @@ pytest.importorskip("fcntl")
 import lockutils
 from lockutils.backends.file import request, syscalls
 from lockutils.backends.file.directory import Directory
-from lockutils.backends.file.tickets import TICKETS, QueueEntry
+from lockutils.backends.file.queue import BYTES, TICKETS, QueueRange
+from lockutils.backends.file.tickets import QueueEntry
 from lockutils.parking import callback, sleeper
-
-_ALL = syscalls.span(syscalls.READ, 0, TICKETS * 2)
 
 
 @pytest.fixture
 def two_threads(tmp_path):
     """Two entries of one process; and a look at the tickets by another process."""
-    path, queue = os.fsencode(tmp_path / "it"), os.fsencode(tmp_path / "queue")
-    box = []
-    syscalls.open_file(box, queue)
-    entries = [QueueEntry(path, queue, 0, strict=True) for _ in range(2)]
-    yield (*entries, lambda: syscalls.span_in_use(box[0], _ALL))
+    place = QueueRange(os.fsencode(tmp_path / "it"))
+    box, all_tickets = [], syscalls.span(syscalls.READ, place.first_byte, TICKETS * BYTES)
+    syscalls.open_file(box, place.queue)
+    entries = [QueueEntry(place, strict=True) for _ in range(2)]
+    yield (*entries, lambda: syscalls.span_in_use(box[0], all_tickets))
     for entry in entries:
         entry.give_back()
     syscalls.close(box)

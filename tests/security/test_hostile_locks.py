@@ -15,9 +15,8 @@ from users import IS_ROOT, VICTIM, Refused
 import lockutils
 from lockutils.backends.file import lock_file, syscalls
 from lockutils.backends.file.directory import Directory
-from lockutils.backends.file.queue import DECLARED, QueueRange
+from lockutils.backends.file.queue import BYTES, DECLARED, TICKETS, QueueRange
 from lockutils.backends.file.request import FileRequest
-from lockutils.backends.file.tickets import BYTES, TICKETS
 from lockutils.parking import sleeper
 from lockutils.parking.deadline import Deadline
 

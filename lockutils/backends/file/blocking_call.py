@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from lockutils.backends.base import HELD
 from lockutils.parking.native import get_ident
 from lockutils.parking.sleeper import Sleeper
@@ -16,43 +14,29 @@ if TYPE_CHECKING:
 
 #: seconds for a helper to leave the kernel; it may be stopped, or without a core
 _PATIENCE = 0.1
+#: the two that may begin a call and publish what came of it
+_HELPER, _CANCEL = "helper", "cancel"
 
 
 class BlockingCall:
     """Waits in a helper thread until a request is granted.
 
-    Between the helper and the thread that cancels there are two one-shot marks, each taken away
-    in one step: to begin, and to publish what came of it.  Whoever takes a mark away has it.
+    Beginning, publishing and withdrawing are each done by one thread: the first that enters
+    itself in a dictionary.  ``dict.setdefault`` is one step, and tells whoever asks again the
+    same, as after a signal handler that raised.
     """
 
-    __slots__ = (
-        "_cancelled",
-        "_changed",
-        "_pid",
-        "_request",
-        "_sleeper",
-        "_unbegun",
-        "_unpublished",
-        "_withdrawer",
-    )
+    __slots__ = ("_changed", "_done_by", "_request", "_sleeper")
 
     def __init__(self, request: FileRequest, changed: Callable[[], object]) -> None:
         self._request = request
         self._changed = changed
-        self._pid = os.getpid()
         self._sleeper = Sleeper()
-        self._unbegun: list[None] = [None]
-        self._unpublished: list[None] = [None]
-        #: the marks that :meth:`cancel` has got, by their lists
-        self._cancelled: dict[str, None] = {}
-        #: the thread that withdraws the request, if it is not the helper
-        self._withdrawer: dict[None, int] = {}
+        self._done_by: dict[str, str | int] = {}
 
     def run(self) -> None:
         """What the helper does."""
-        try:
-            self._unbegun.pop()
-        except IndexError:
+        if self._done_by.setdefault("begin", _HELPER) != _HELPER:
             return  # cancelled before
         request, sleeper = self._request, self._sleeper
         held, error = False, None
@@ -61,9 +45,7 @@ class BlockingCall:
             held = request.wait(sleeper)
         except BaseException as raised:
             error = raised
-        try:
-            self._unpublished.pop()
-        except IndexError:
+        if self._done_by.setdefault("publish", _HELPER) != _HELPER:
             request.withdraw()
             sleeper.end()
             return
@@ -82,21 +64,13 @@ class BlockingCall:
         :return: whether the caller is to withdraw the request; ``False`` if another thread does
             so: one that cancelled before, or the helper, since it cannot be called back
         """
-        if self._pid != os.getpid():  # the parent's
+        if self._sleeper.is_of_parent():
             return True
         self._sleeper.over = True
-        if not self._take("unbegun", self._unbegun):
-            mine = self._take("unpublished", self._unpublished)
+        if self._done_by.setdefault("begin", _CANCEL) != _CANCEL:
+            mine = self._done_by.setdefault("publish", _CANCEL) == _CANCEL
             # If it has published, nobody else withdraws.
             if not self._sleeper.call_back(patience=_PATIENCE if mine else None) and mine:
                 return False
         me: int = get_ident()
-        return self._withdrawer.setdefault(None, me) == me
-
-    def _take(self, name: str, mark: list[None]) -> bool:
-        try:
-            # one step: a signal handler may interrupt, and this be called again
-            self._cancelled.update(zip((name,), map(list.pop, (mark,)), strict=True))
-        except IndexError:
-            pass
-        return name in self._cancelled
+        return self._done_by.setdefault("withdraw", me) == me

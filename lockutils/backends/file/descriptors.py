@@ -43,7 +43,7 @@ def _after_fork_in_child() -> None:
             _close(fd_box.pop())
         else:
             # Another thread was between the system call and Python's note of it.
-            paths.add(os.fsencode(owner.path))
+            paths.add(owner.path)
     owners.clear()
     owners.update(moved)
     if paths:

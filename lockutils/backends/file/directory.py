@@ -8,7 +8,7 @@ import stat
 
 from lockutils.backends import MARK, SHARES, FileRequest, SharedRequest, SlotRequest
 from lockutils.backends.file.naming import file_name_of
-from lockutils.backends.file.permissions import is_open_to_others
+from lockutils.backends.file.refusal import is_open_to_others, refuse
 from lockutils.backends.file.status import holder_of
 from lockutils.errors import LockPathError, printable
 
@@ -93,7 +93,7 @@ class Directory:
             for path in reversed(missing[:-1]):
                 _mkdir(path)
         except OSError as error:
-            raise LockPathError(error.errno, error.strerror, os.fsdecode(self.path)) from error
+            refuse(error, self.path)
 
     def longest_name(self) -> int:
         """Return how many bytes the name of a file in here may have.
@@ -107,7 +107,7 @@ class Directory:
                 self.make()
                 return os.pathconf(self.path, "PC_NAME_MAX")
         except OSError as error:
-            raise LockPathError(error.errno, error.strerror, os.fsdecode(self.path)) from error
+            refuse(error, self.path)
 
 
 class DefaultDirectory(Directory):
@@ -151,10 +151,8 @@ class DefaultDirectory(Directory):
             except FileExistsError:
                 pass
             status = os.lstat(self.path)
-        except LockPathError:
-            raise
         except OSError as error:
-            raise LockPathError(error.errno, error.strerror, os.fsdecode(self.path)) from error
+            refuse(error, self.path)
         self._check(status)
 
     def check(self) -> None:
@@ -185,7 +183,7 @@ def _mkdir(path: bytes, *, may_lack_parent: bool = False) -> bool:
     try:
         os.mkdir(path)
     except OSError as error:
-        if may_lack_parent and isinstance(error, FileNotFoundError):
+        if may_lack_parent and isinstance(error, FileNotFoundError) and os.path.dirname(path):
             return False
         if not os.path.isdir(path):
             raise

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import errno
-import os
 
 from lockutils.backends.file import lock_kinds, syscalls
 from lockutils.backends.file.descriptors import owners
 from lockutils.backends.file.queue import QueueRange
+from lockutils.backends.file.refusal import refuse
 from lockutils.backends.file.sweep import is_due, sweep
-from lockutils.errors import LockPathError
 from lockutils.parking.native import sleep
 
 TYPE_CHECKING = False
@@ -32,13 +31,22 @@ class LockFile:
     # of most, so that those need not be given them
     _flock_op = syscalls.EXCLUSIVE
     _record = syscalls.WHOLE
+    #: whether :func:`syscalls.lock_at_once` and :func:`syscalls.wait_at_once` know how to take it
+    _at_once = True
     _kinds = lock_kinds.BOTH
     _sweeps = False
     _writable = True
 
     def __init__(self, key: str, directory: Directory) -> None:
         self._directory = directory
-        self._range = directory.ranges.get(key) or _range_of(key, directory)
+        ranges = directory.ranges
+        found = ranges.get(key)
+        if found is None:
+            if len(ranges) >= 256:  # not a record of every name ever used
+                ranges.clear()
+            found = QueueRange(directory.file_of(key), directory.owner)
+            found = ranges.setdefault(key, found)
+        self._range = found
         #: the descriptor, if the file is open
         self.fd_box: list[int] = []
 
@@ -75,7 +83,7 @@ class LockFile:
             except OSError as error:
                 if error.errno != errno.EBADF or self.fd_box:
                     self._let_go()
-                    raise unusable(error, self.path) from error
+                    refuse(error, self.path)
             self._let_go()
         self._let_go()
         return False
@@ -86,18 +94,24 @@ class LockFile:
         try:
             if kinds.flock and not syscalls.flock_try(fd, self._flock_op):
                 return False
-            if not kinds.record or syscalls.span_try(fd, self._record_for_mode()):
-                return True
+            got = not kinds.record or self._try_record(fd)
         except OSError as error:
             if not syscalls.unsupported(error) or not self._learn_kinds():
                 raise
             return self._try_both(fd)
-        if kinds.flock:
+        if not got and kinds.flock:
             syscalls.flock_unlock(fd)
             # Was it our own flock that we ran into?
-            if self._learn_kinds():
+            if got is None and self._learn_kinds():
                 return self._try_both(fd)
-        return False
+        return bool(got)
+
+    def _try_record(self, fd: int) -> bool | None:
+        """Take what belongs to a hold beside the flock, or nothing.
+
+        :return: ``None`` if nobody who has our kind of flock is known to be in the way
+        """
+        return syscalls.span_try(fd, self._record_for_mode()) or None
 
     def _checked_kinds(self) -> lock_kinds.LockKinds:
         # To read, a descriptor that cannot write is as good as another.  To write, a read lock
@@ -143,7 +157,7 @@ class LockFile:
     def _sleep_on_file(self, sleeper: Sleeper) -> bool:
         """Wait until the file is locked; ``False`` if the sleeper is called back."""
         fd = self._open()
-        if self._kinds is lock_kinds.BOTH and self._writable:
+        if self._at_once and self._kinds is lock_kinds.BOTH and self._writable:
             held = syscalls.wait_at_once(sleeper, fd, self.path, self._flock_op, self._record)
             if held is not None and (not held or self._range.owner is None):
                 return held
@@ -166,7 +180,7 @@ class LockFile:
         try:
             if kinds.flock and not sleeper.flock(fd, self._flock_op):
                 return False
-            if not kinds.record or syscalls.span_try(fd, self._record_for_mode()):
+            if not kinds.record or self._try_record(fd):
                 return True
         except OSError as error:
             if not syscalls.unsupported(error) or not self._learn_kinds():
@@ -188,17 +202,3 @@ class LockFile:
         if self._sweeps:
             self._sweeps = False
             sweep(self._directory.path)
-
-
-def unusable(error: OSError, path: bytes) -> LockPathError:
-    if isinstance(error, LockPathError):
-        return error
-    return LockPathError(error.errno, error.strerror, os.fsdecode(path))
-
-
-def _range_of(key: str, directory: Directory) -> QueueRange:
-    found = QueueRange(directory.file_of(key), directory.owner)
-    ranges = directory.ranges
-    if len(ranges) >= 256:  # not a record of every name ever used
-        ranges.clear()
-    return ranges.setdefault(key, found)

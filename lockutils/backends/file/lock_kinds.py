@@ -30,6 +30,8 @@ class LockKinds:
 
 
 BOTH = LockKinds(flock=True, record=True)
+FLOCK = LockKinds(flock=True, record=False)
+RECORD = LockKinds(flock=False, record=True)
 _of_device: dict[int, LockKinds] = {}
 _probes = itertools.count()
 _TMPFILE: int | None = getattr(os, "O_TMPFILE", None)  # of Linux alone
@@ -55,26 +57,25 @@ def find_out(fd: int, directory: bytes) -> None:
         return
     # a leading dot: no lock is ever named like this
     path = directory + b"/.lockutils-probe-%d-%d" % (os.getpid(), next(_probes))
-    flock = record = None
+    works: tuple[bool | None, ...] = ()
     cell: list[int] = []
     try:
         is_named = _open_probe(cell, directory, path)
         try:
             # with the flock in hand: where it is a record lock in truth, the other one fails
-            flock, record = _works(syscalls.flock_try, cell[0]), _works(_record_try, cell[0])
+            works = _works(syscalls.flock_try, cell[0]), _works(_record_try, cell[0])
         finally:
             if is_named:
                 os.unlink(path)
     except OSError:
         pass  # there can be none, or others may write here, and one of them removed it
     finally:
-        try:
-            syscalls.close(cell)
-        except BaseException:
-            syscalls.close(cell)  # a signal handler may have raised before it was done
-            raise
-    if flock is not None and record is not None and (flock or record):
-        _of_device[device] = LockKinds(flock=flock, record=record)
+        # No call before the one that closes: a signal handler may raise at the end of any.
+        if cell:
+            syscalls.close_number(cell[0])
+    for kinds in BOTH, FLOCK, RECORD:
+        if works == (kinds.flock, kinds.record):
+            _of_device[device] = kinds
 
 
 def _open_probe(cell: list[int], directory: bytes, path: bytes) -> bool:

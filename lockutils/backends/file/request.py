@@ -20,9 +20,9 @@ from lockutils.backends.base import HELD
 from lockutils.backends.file import syscalls
 from lockutils.backends.file.blocking_call import BlockingCall
 from lockutils.backends.file.descriptors import owners
-from lockutils.backends.file.lock_file import LockFile, unusable
+from lockutils.backends.file.lock_file import LockFile
+from lockutils.backends.file.refusal import refuse
 from lockutils.backends.file.tickets import QueueEntry
-from lockutils.errors import SlotsMismatchError
 from lockutils.parking import helpers
 from lockutils.parking.callback import may_sleep_for_others
 from lockutils.parking.sleeper import Sleeper
@@ -50,8 +50,8 @@ class FileRequest(LockFile):
     error: BaseException | None = None
 
     _slots = 1
-    #: whether :func:`syscalls.lock_at_once` knows how to take it
-    _at_once = True
+    #: whether nobody passes it in line, and it passes nobody
+    _strict = False
     _entry: QueueEntry | None = None
     _call: BlockingCall | None = None
     _sleeper: Sleeper | None = None
@@ -59,30 +59,32 @@ class FileRequest(LockFile):
     def __init__(self, key: str, directory: Directory, fair: bool = False) -> None:
         super().__init__(key, directory)
         self._fair = fair
-        #: whether nobody passes it in line, and it passes nobody
-        self._strict = fair
+        if fair:
+            self._strict = True
 
     # --- without waiting
 
     def try_now(self, barging: bool = False) -> bool:
         place = self._range
+        held: bool | None = None
         if self._strict or self._entry is not None:
             if not self._may_try(barging):
-                return self._fail(barging)
+                held = False
         elif monotonic() >= place.recheck_at and not barging and not place.may_barge():
-            return False
-        held: bool | None = None
-        if self._at_once:
+            held = False
+        if self._at_once and held is None:
             owners.add(self)
             held = syscalls.lock_at_once(
                 self.fd_box, place.path, place.owner, self._flock_op, self._record
             )
+            if held is False:
+                owners.discard(self)
         if held is None:
             held = self._try_step_by_step()
-        elif not held:
-            owners.discard(self)
         if not held:
-            return self._fail(barging)
+            if barging:
+                place.check_slots(self._slots)
+            return False
         entry = self._entry
         if entry is not None:
             self._served(entry)
@@ -102,30 +104,20 @@ class FileRequest(LockFile):
                 return True
             return not self._range.is_waited_for(for_sure=self._fair)
         except OSError as error:
-            if not self._fair:
-                return True
-            raise unusable(error, self._range.queue) from error
+            return self._go_without_order(error)
 
-    def _fail(self, barging: bool) -> bool:
-        if barging:
-            self._check_slots()
-        return False
-
-    def _check_slots(self) -> None:
-        """Raise if others hold the lock with another number of slots."""
-        slots = self._range.use()
-        if slots is not None and slots > 1 and slots != self._slots:
-            raise SlotsMismatchError(os.fsdecode(self.path), self._slots, slots)
+    def _go_without_order(self, error: OSError) -> bool:
+        """After an error of the queue: leave the order to the kernel, if that is allowed."""
+        if self._fair:
+            refuse(error, self._range.queue)
+        return True
 
     # --- waiting
 
     def enqueue(self) -> None:
         if self._entry is not None:
             return
-        place = self._range
-        entry = self._entry = QueueEntry(
-            place.path, place.queue, place.first_byte, strict=self._strict
-        )
+        entry = self._entry = QueueEntry(self._range, strict=self._strict)
         try:
             self._directory.check()  # in another user's queue it could stand without end
             try:
@@ -135,10 +127,8 @@ class FileRequest(LockFile):
                 entry.take()
         except OSError as error:
             entry.give_back()
-            if self._fair:
-                raise unusable(error, place.queue) from error
-            # the order is the kernel's, then
-        self._check_slots()
+            self._go_without_order(error)
+        self._range.check_slots(self._slots)
 
     def block(self, deadline: Deadline) -> bool | None:
         self.enqueue()
@@ -193,7 +183,7 @@ class FileRequest(LockFile):
                     continue
                 if isinstance(error, IndexError):
                     raise
-                raise unusable(error, self.path) from error
+                refuse(error, self.path)
             if overtaken:
                 self._let_go()
                 continue
@@ -207,12 +197,11 @@ class FileRequest(LockFile):
         If the file is open then, it is locked.
         """
         try:
-            ahead, at_most = None, None
-            if entry.is_taken:
-                ahead, at_most = self._ticket_ahead(entry, number)
+            if not entry.is_taken:
+                return True
+            ahead, at_most = self._ticket_ahead(entry, number)
             if ahead is None:
                 return True
-            looks = at_most is not None
             fd = entry.tickets.open(self._range.queue)
             try:
                 if sleeper.lock_span(fd, entry.lock_of(ahead), at_most):
@@ -220,10 +209,8 @@ class FileRequest(LockFile):
             finally:
                 entry.unlock(ahead)
         except OSError as error:
-            if not self._fair:
-                return True
-            raise unusable(error, self._range.queue) from error
-        return looks and not sleeper.is_over() and self._try_step_by_step()
+            return self._go_without_order(error)
+        return at_most is not None and not sleeper.is_over() and self._try_step_by_step()
 
     def _ticket_ahead(
         self, entry: QueueEntry, number: int | None
@@ -312,7 +299,4 @@ class SharedRequest(FileRequest):
 
     _flock_op = syscalls.SHARED
     _record = syscalls.WHOLE_SHARED
-
-    def __init__(self, key: str, directory: Directory, fair: bool = False) -> None:
-        super().__init__(key, directory, fair)
-        self._strict = True
+    _strict = True

@@ -15,7 +15,7 @@ from __future__ import annotations
 import errno
 import os
 
-from lockutils.backends.file import syscalls
+from lockutils.backends.file import lock_kinds, syscalls
 from lockutils.backends.file.queue import DECLARED
 from lockutils.backends.file.request import FileRequest
 from lockutils.errors import SlotsMismatchError
@@ -40,10 +40,10 @@ class SlotRequest(FileRequest):
 
     _flock_op = syscalls.SHARED
     _at_once = False
+    _strict = True
 
     def __init__(self, key: str, directory: Directory, fair: bool, slots: int) -> None:
         super().__init__(key, directory, fair)
-        self._strict = True
         self._slots = slots
         self._declaration = syscalls.span(syscalls.READ, DECLARED + slots, 1)
         self._declared_by_others = syscalls.span(syscalls.WRITE, DECLARED + slots, 1)
@@ -54,36 +54,26 @@ class SlotRequest(FileRequest):
         #: what can be read when the file was closed, while it is waited for
         self._watch: list[int] = []
 
-    def _try_both(self, fd: int) -> bool:
-        flock = self._has_flock()
+    def _checked_kinds(self) -> lock_kinds.LockKinds:
+        # not the flock where the two are one, since slots need the other
+        return lock_kinds.BOTH if self._kinds is lock_kinds.BOTH else lock_kinds.RECORD
+
+    def _try_record(self, fd: int) -> bool | None:
+        if not self._writable:
+            raise OSError(errno.EACCES, "File cannot be written to, which slots need")
         try:
-            if flock and not syscalls.flock_try(fd, self._flock_op):
-                return False
             if self._take_slot(fd):
                 return True
             alone = syscalls.span_in_use(fd, self._declared_by_others) is None
         except OSError as error:
             if not syscalls.unsupported(error):
                 raise
-            if not self._learn_kinds():
-                problem = "Slots need record locks, which this file system has not"
-                raise OSError(errno.EOPNOTSUPP, problem) from error
-            return self._try_both(fd)
+            problem = "Slots need record locks, which this file system has not"
+            raise OSError(errno.EOPNOTSUPP, problem) from error
         syscalls.record_unlock(fd)
-        if flock:
-            syscalls.flock_unlock(fd)
-            # No slot for us, but nobody has one: was it our own flock that we ran into?
-            if alone and self._learn_kinds():
-                return self._try_both(fd)
-        return False
-
-    def _has_flock(self) -> bool:
-        """Whether to take the flock, too: not where the two are one, since slots need the other."""
-        return self._kinds.flock and self._kinds.record
+        return None if alone else False
 
     def _take_slot(self, fd: int) -> bool:
-        if not self._writable:
-            raise OSError(errno.EACCES, "File cannot be written to, which slots need")
         if not syscalls.span_try(fd, self._declaration):
             return False
         for others in self._others:
@@ -103,22 +93,15 @@ class SlotRequest(FileRequest):
 
     def _sleep_on_file(self, sleeper: Sleeper) -> bool:
         try:
-            while not sleeper.is_over():
-                fd = self._open()
-                if not self._watch:  # before the try, so that no closing is missed
-                    sleeper.watch_closing(self._watch, self.path)
-                if self._wait_for_both(sleeper, fd):
-                    if self._is_current():
-                        return True
-                    self._let_go()
-                    syscalls.close(self._watch)
-            return False
+            return super()._sleep_on_file(sleeper)
         finally:
             syscalls.close(self._watch)
 
     def _wait_for_both(self, sleeper: Sleeper, fd: int) -> bool:
         """Take a slot, or wait until it may be possible: then ``False``."""
-        if self._has_flock() and not syscalls.flock_try(fd, self._flock_op):
+        if not self._watch:  # before the try, so that no closing is missed
+            sleeper.watch_closing(self._watch, self.path)
+        if self._checked_kinds().flock and not syscalls.flock_try(fd, self._flock_op):
             self._check_not_exclusive()
             if not sleeper.flock(fd, self._flock_op):
                 return False
@@ -145,6 +128,10 @@ class SlotRequest(FileRequest):
                 return
             sleep(0.001)
         raise self._mismatch(1)
+
+    def _let_go(self) -> None:
+        super()._let_go()
+        syscalls.close(self._watch)  # which is of this file, and the next may be another
 
     def withdraw(self) -> None:
         handed_down = any(map(os.get_inheritable, self.fd_box))

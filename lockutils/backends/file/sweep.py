@@ -15,7 +15,7 @@ import os
 from stat import S_ISREG
 
 from lockutils.backends.file import syscalls
-from lockutils.backends.file.permissions import is_open_to_others
+from lockutils.backends.file.refusal import is_open_to_others
 
 #: files that may stay; the ones that are used again and again save their making
 _KEPT = 256
@@ -52,34 +52,25 @@ def sweep(path: bytes) -> None:
     except OSError:
         pass
     finally:
-        try:
-            syscalls.close(cell)
-        except BaseException:
-            syscalls.close(cell)  # a signal handler may have raised before it was done
-            raise
+        # No call before the one that closes: a signal handler may raise at the end of any.
+        if cell:
+            syscalls.close_number(cell[0])
 
 
 def _remove_if_free(directory: int, name: str) -> None:
     cell: list[int] = []
     try:
         syscalls.open_in(cell, directory, name, os.O_RDWR)
-        if (
-            syscalls.flock_try(cell[0])
-            and syscalls.span_try(cell[0], syscalls.WHOLE)
-            and _is_file(syscalls.fstat(cell[0]), directory, name)
-        ):
-            os.unlink(name, dir_fd=directory)
+        if syscalls.flock_try(cell[0]) and syscalls.span_try(cell[0], syscalls.WHOLE):
+            locked = syscalls.fstat(cell[0])
+            named = os.stat(name, dir_fd=directory, follow_symlinks=False)
+            if S_ISREG(locked.st_mode) and os.path.samestat(locked, named):
+                os.unlink(name, dir_fd=directory)
     except OSError:
         pass
     finally:
         try:
             syscalls.release(cell)
         except BaseException:
-            syscalls.release(cell)  # as above
+            syscalls.release(cell)  # a signal handler may have raised before it was done
             raise
-
-
-def _is_file(locked: os.stat_result, directory: int, name: str) -> bool:
-    """Whether what is locked is a lock file, and the one of this name."""
-    named = os.stat(name, dir_fd=directory, follow_symlinks=False)
-    return S_ISREG(locked.st_mode) and os.path.samestat(locked, named)

@@ -116,21 +116,15 @@ def open_file(fd_box: list[int], path: bytes, mode: int = 0o666) -> tuple[bool, 
                 raise
             open_into(fd_box, path, os.O_RDONLY)
             writable = False
-        _check_file(fd_box)
+        # Refused before it is locked: somebody may have locked what is no file.
+        try:
+            if not S_ISREG(fstat(fd_box[0]).st_mode):
+                raise OSError(errno.EINVAL, "Not a regular file")
+        except OSError:
+            close(fd_box)
+            raise
         return writable, False
     raise OSError(errno.EAGAIN, "Others make and remove it all the time")
-
-
-def _check_file(fd_box: list[int]) -> None:
-    """Close and refuse what is no file before it is locked: somebody may have locked that."""
-    try:
-        mode = fstat(fd_box[0]).st_mode
-    except OSError:
-        close(fd_box)
-        raise
-    if not S_ISREG(mode):
-        close(fd_box)
-        raise OSError(errno.EINVAL, "Not a regular file")
 
 
 def lock_at_once(

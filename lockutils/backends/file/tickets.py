@@ -25,10 +25,12 @@ from __future__ import annotations
 import errno
 
 from lockutils.backends.file import syscalls
-from lockutils.backends.file.local_tickets import HALF, TICKETS, local_tickets
+from lockutils.backends.file.queue import BYTES, HALF, TICKETS, local_tickets
 
-#: bytes for each number
-BYTES = 2
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lockutils.backends.file.queue import QueueRange
+
 #: how often others may be faster, each time anew, before it is taken for malice
 _TRIES = 1000
 
@@ -36,17 +38,16 @@ _TRIES = 1000
 class QueueEntry:
     """One waiter's place in line.
 
-    :param first_byte: of the range of its lock file
     :param strict: whether nobody may pass it
     """
 
     __slots__ = ("_first_byte", "_queue", "_strict", "_taken", "tickets")
 
-    def __init__(self, path: bytes, queue: bytes, first_byte: int, *, strict: bool) -> None:
+    def __init__(self, place: QueueRange, *, strict: bool) -> None:
         #: those of this process, for the same lock file
-        self.tickets = local_tickets.get(path)
-        self._queue = queue
-        self._first_byte = first_byte
+        self.tickets = local_tickets.get(place.path)
+        self._queue = place.queue
+        self._first_byte = place.first_byte
         self._strict = strict
         #: the number that is locked, or about to be
         self._taken: list[int] = []
@@ -65,13 +66,14 @@ class QueueEntry:
         """
         tickets = self.tickets
         fd = tickets.open(self._queue)
+        length = BYTES if self._strict else 1
         number: int | None = None
         for _ in range(_TRIES):
             number = self._next_number(fd, number)
             if not tickets.claim(number):
                 continue
             self._taken = [number]
-            locked = syscalls.span_try(fd, self._bytes(syscalls.WRITE, number))
+            locked = syscalls.span_try(fd, self._bytes(syscalls.WRITE, number, length))
             if locked and self._find(fd, number + 1, HALF - 1) is None:
                 tickets.numbers[number] = None
                 # By now a thread of this process that claims another one will see ours; one that
@@ -106,11 +108,9 @@ class QueueEntry:
 
     def give_back(self) -> None:
         """Leave the line.  Callable any number of times, by any threads."""
-        tickets = self.tickets
         for number in self._taken:
-            tickets.numbers.pop(number, None)
-            if tickets.fd_box:
-                syscalls.span_unlock(tickets.fd_box[0], self._bytes(syscalls.UNLOCK, number, BYTES))
+            self.tickets.numbers.pop(number, None)
+            self.unlock(number)
         self._taken = []
 
     # --- whose turn it is
@@ -161,13 +161,12 @@ class QueueEntry:
 
     def lock_of(self, number: int) -> bytes:
         """What to wait for until the ticket ``number`` is gone."""
-        return self._bytes(syscalls.READ, number, BYTES)
+        return self._bytes(syscalls.READ, number)
 
     def unlock(self, number: int) -> None:
-        """Give back what was waited for."""
-        fd_box = self.tickets.fd_box
-        if fd_box:
-            syscalls.span_unlock(fd_box[0], self._bytes(syscalls.UNLOCK, number, BYTES))
+        """Give back a ticket, or what was waited for."""
+        for fd in self.tickets.fd_box:
+            syscalls.span_unlock(fd, self._bytes(syscalls.UNLOCK, number))
 
     def _find(
         self, fd: int, first: int, count: int, kind: int = syscalls.WRITE
@@ -180,24 +179,17 @@ class QueueEntry:
             just about to give that back
         """
         first %= TICKETS
-        room = TICKETS - first
-        found = self._find_straight(fd, first, min(count, room), kind)
-        if found is None and count > room:
-            found = self._find_straight(fd, 0, count - room, kind)
-        return found
-
-    def _find_straight(self, fd: int, first: int, count: int, kind: int) -> tuple[int, bool] | None:
-        what = syscalls.span(kind, self._first_byte + first * BYTES, count * BYTES)
-        found = syscalls.span_in_use(fd, what) if count > 0 else None
+        beyond = first + count - TICKETS
+        if beyond > 0:
+            return self._find(fd, first, count - beyond, kind) or self._find(fd, 0, beyond, kind)
+        found = syscalls.span_in_use(fd, self._bytes(kind, first, count * BYTES))
         if found is None:
             return None
         # Neighbouring tickets of one process in strict order are one lock; of them, the newest.
         end = min(found[1] - self._first_byte, (first + count) * BYTES)
         return (end - 1) // BYTES, end % BYTES == 0
 
-    def _bytes(self, kind: int, number: int, length: int = 1) -> bytes:
-        if kind == syscalls.WRITE and self._strict:
-            length = BYTES
+    def _bytes(self, kind: int, number: int, length: int = BYTES) -> bytes:
         return syscalls.span(kind, self._first_byte + number * BYTES, length)
 
 
