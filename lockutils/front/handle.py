@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from lockutils.backends.base import Backend, Request
-    from lockutils.local.waiters import WaitQueue
+    from lockutils.local.wait_queue import WaitQueue
 
     #: a hold: whose, what ends it, since when (for the log), and its level if it is reentrant
     Hold: TypeAlias = tuple[Waiter, Generator[None, None, None], float, Any]

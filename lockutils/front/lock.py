@@ -11,7 +11,7 @@ from lockutils.front.handle import Lock
 from lockutils.front.sharing import SharingLock
 from lockutils.local.lock_by_key import Semaphores
 from lockutils.local.registry import Registry
-from lockutils.local.waiters import WaitQueue
+from lockutils.local.wait_queue import WaitQueue
 from lockutils.parking.deadline import limit_of
 
 TYPE_CHECKING = False

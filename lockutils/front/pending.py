@@ -6,7 +6,8 @@ from time import monotonic
 from weakref import ref
 
 from lockutils.errors import DeadlockError, SlotsMismatchError
-from lockutils.local.waiters import granted, take_turn
+from lockutils.local.wait_queue import granted
+from lockutils.local.waiters import take_turn
 from lockutils.observe import log
 from lockutils.parking import blocking_parker, task_parker
 from lockutils.parking.deadline import Deadline

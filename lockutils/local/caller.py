@@ -31,11 +31,8 @@ class Thread:
 
 
 def current_thread() -> Thread:
-    try:
-        thread: Thread = here.thread
-    except AttributeError:
-        # a signal handler may come here at any instruction: setdefault is one step
-        thread = here.__dict__.setdefault("thread", Thread())
+    # a signal handler may come here at any instruction: setdefault is one step
+    thread: Thread = here.__dict__.setdefault("thread", Thread())
     return thread
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lockutils.front.handle import Lock
 from lockutils.local.registry import Registry
-from lockutils.local.waiters import WaitQueue
+from lockutils.local.wait_queue import WaitQueue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ class LockByKey:
     """Locks by key: ``with locks(key): ...`` or ``with locks[key]: ...``.
 
     All users of equal keys get the same lock, as long as anybody holds it, waits for it or
-    has it; then the container forgets it, and soon after lets go of the key.  Two containers
-    have nothing to do with each other.
+    has it; then the container forgets it, and the key: a str, bytes or int at once, any other
+    with the next call.  Two containers have nothing to do with each other.
 
     :param lock_factory: called without arguments for the lock of a new key.  What it returns
         must allow weak references.  By default a key's locks are handles as from

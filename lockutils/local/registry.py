@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from _functools import partial  # type: ignore[import-not-found]
 
 # Deletes an entry only if its reference is dead, in one step.  weakref.WeakValueDictionary
 # rests on it, and so must we: a check and a deletion in two steps can drop a lock that
@@ -10,27 +11,22 @@ import os
 from _weakref import _remove_dead_weakref  # type: ignore[attr-defined]
 from weakref import WeakSet, ref
 
-from lockutils.local.caller import current_thread
+from lockutils.local.wait_queue import WaitQueue
+from lockutils.local.waiters import Waiter, take_turn
 from lockutils.parking.native import sleep
 from lockutils.parking.on_eventlet import EventletWaker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Hashable, Iterator
+    from collections.abc import Callable, Hashable, Iterator
     from typing import Any, Generic, TypeVar
 
-    from lockutils.local.caller import Thread
-
     LockT = TypeVar("LockT")
-
-    class _Base(Generic[LockT]): ...
 else:
-
-    class _Base:
-        __slots__ = ()
-        __class_getitem__ = classmethod(lambda cls, _: cls)
+    Generic, LockT = (object,), 0  # typing is not imported
 
 
+#: how many names there may be before those that nobody uses any more are removed
 _LEAST_ROOM = 64
 #: seconds between two looks whether another thread is done with a key that is not plain
 _PAUSE = 0.0005
@@ -38,35 +34,39 @@ _PAUSE = 0.0005
 _PLAIN = frozenset({str, int, bytes})
 
 
-class _KeyedRef(ref):  # type: ignore[type-arg]
-    """A reference that knows its key."""
-
-    __slots__ = ("key",)
-    key: Hashable
-
-
-class Registry(_Base["LockT"]):
+class Registry(Generic[LockT]):
     """One live lock for each key in use; it goes with its last user, and its entry soon after.
 
     Every holder and every waiter has a strong reference to the lock, so it cannot go while
     somebody depends on it (nova bug 872558).
 
-    For names there is no guard around look-up-or-create.  ``dict.setdefault`` is one step if C
-    compares the keys, and the loop below starts again whenever what it found was dying.
+    For keys that C compares there is no guard around look-up-or-create.  ``dict.setdefault`` is
+    one step for them, and the loops below start again whenever what they found was dying.
+
+    The names of locks are short and many, and some dead ones may stay.  Other keys may be large:
+    a plain one goes in the instant its lock does, others with the next call.
     """
 
     #: whether the keys are names of locks, for :func:`registries_of_names`
     of_names: bool
 
-    __slots__ = ("__weakref__", "_dead", "_factory", "_owner", "_references", "_room", "of_names")
+    __slots__ = (
+        "__weakref__",
+        "_creators",
+        "_dead",
+        "_make",
+        "_references",
+        "_room",
+        "of_names",
+    )
 
     def __init__(self, factory: Callable[[], LockT]) -> None:
-        self._factory = factory
+        self._make = factory
         self._references: dict[Hashable, ref[LockT]] = {}
-        #: references to locks that are gone, of keys that are not plain: those may be large
-        self._dead: list[_KeyedRef] = []
-        #: which thread creates a lock for a key that is not plain
-        self._owner: dict[None, tuple[Thread]] = {}
+        #: keys that are not plain, and whose locks are gone
+        self._dead: list[Hashable] = []
+        #: who creates locks for keys that are not plain, one thread at a time
+        self._creators = WaitQueue()
         #: how many entries there may be, the dead among them, before the dead are removed
         self._room = _LEAST_ROOM
         self.of_names = False
@@ -80,50 +80,56 @@ class Registry(_Base["LockT"]):
             found = reference()
             if found is not None:
                 return found
-        if type(key) not in _PLAIN:
+        if not self.of_names or type(key) is not str:
             return self._create(key)
         if len(references) >= self._room:
             self._sweep()
         while True:
-            lock = self._factory()
+            lock = self._make()
             _remove_dead_weakref(references, key)
             found = references.setdefault(key, ref(lock))()
             if found is not None:
                 return found
 
     def _create(self, key: Hashable) -> LockT:
-        """For keys whose comparison may be Python code.
-
-        That lets in another thread between setdefault's search and its insertion.
-        """
-        mine = (current_thread(),)
-        guard = _guard(self._owner, mine)
+        if type(key) in _PLAIN:
+            return self._insert(key, partial(_remove_dead_weakref, self._references))
+        # The comparison may be Python code, which lets in another thread between setdefault's
+        # search and its insertion.
+        creators, creator = self._creators, Waiter()
+        turn = take_turn(creators, creator)
         try:
+            next(turn)
             # A signal handler, or a finaliser that the collector runs in the middle, may take
             # a lock: what its own thread has entered below is no obstacle.
-            while next(guard)[0] is not mine[0]:
+            while (first := creators.first()) is not None and first.thread is not creator.thread:
                 sleep(_PAUSE)
             self.forget_dead()
-            references = self._references
-            while True:
-                lock = self._factory()
-                _remove_dead_weakref(references, key)
-                reference = _KeyedRef(lock, self._dead.append)  # C: nothing is raised into it
-                reference.key = key
-                found = references.setdefault(key, reference)()
-                if found is not None:
-                    return found
+            return self._insert(key, self._dead.append)
         finally:
-            guard.close()
+            turn.close()
+
+    def _insert(self, key: Hashable, when_dead: Callable[[Hashable], object]) -> LockT:
+        """Insert a lock of ``key``; ``when_dead`` is called with the key when it is gone."""
+        references = self._references
+        while True:
+            lock = self._make()
+            _remove_dead_weakref(references, key)
+            # All in C: what a signal handler raises into a callback in Python is lost.  The
+            # callback gets the reference, which is the default of next here, and not used.
+            callback = partial(next, map(when_dead, (key,)))
+            found = references.setdefault(key, ref(lock, callback))()
+            if found is not None:
+                return found
 
     def forget_dead(self) -> None:
         """Let go of keys that nobody uses any more."""
         while self._dead:
             try:
-                dead = self._dead.pop()
+                key = self._dead.pop()
             except IndexError:
                 return
-            _remove_dead_weakref(self._references, dead.key)
+            _remove_dead_weakref(self._references, key)
 
     def _sweep(self) -> None:
         """Remove the dead entries.  Rare enough to cost each entry little.
@@ -158,29 +164,6 @@ class Registry(_Base["LockT"]):
         return sum(reference() is not None for reference in list(self._references.values()))
 
 
-def _guard(
-    owner: dict[None, tuple[Thread]], mine: tuple[Thread]
-) -> Generator[tuple[Thread], None, None]:
-    """Yield who is inside, and enter when it is nobody; leave at the end.
-
-    A generator for the reason that :func:`lockutils.local.waiters.take_turn` has.
-    """
-    try:
-        while True:
-            yield owner.setdefault(None, mine)
-    finally:
-        try:
-            _leave(owner, mine)
-        except BaseException:
-            _leave(owner, mine)
-            raise
-
-
-def _leave(owner: dict[None, tuple[Thread]], mine: tuple[Thread]) -> None:
-    if owner.get(None) is mine:
-        del owner[None]
-
-
 _registries: WeakSet[Registry[Any]] = WeakSet()
 
 
@@ -197,7 +180,7 @@ def _after_fork_in_child() -> None:
     """The child holds nothing, and of those who wait it has the ones of the thread that forked."""
     EventletWaker.forget_parent()
     for registry in list(_registries):
-        registry._owner = {}
+        registry._creators.clear()
         for reference in list(registry._references.values()):
             forget = getattr(reference(), "forget_parent", None)
             if forget is not None:

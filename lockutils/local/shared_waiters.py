@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeGuard
 
-    from lockutils.local.waiters import WaitQueue
+    from lockutils.local.wait_queue import WaitQueue
 
 
 class Level:
@@ -69,14 +69,12 @@ class SharedWaiter(Waiter):
             if other is self:
                 self.may_enter = True
                 return True
-            if not self._goes_with(other):
+            # one at a time asks outside
+            if self.place is not None and other.place is not None and not other.held:
+                return False
+            if not self._is_like(other):
                 return False
         return False
-
-    def _goes_with(self, other: Waiter) -> bool:
-        if self.place is not None and other.place is not None and not other.held:
-            return False
-        return self._is_like(other)
 
     def _is_like(self, other: Waiter) -> TypeGuard[SharedWaiter]:
         """Whether it may hold at the same time."""

@@ -15,7 +15,8 @@ from lockutils.parking.native import sleep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from lockutils.local.waiters import Waiter, WaitQueue
+    from lockutils.local.wait_queue import WaitQueue
+    from lockutils.local.waiters import Waiter
 
 #: seconds between two looks
 PAUSE = 0.1
@@ -34,11 +35,10 @@ def watch(queue: WaitQueue, waiter: Waiter) -> None:
         return
     try:
         helpers.run(_look)
-    except helpers.NoHelper:
-        _idle.append(None)  # whoever arrives looks
-    except BaseException:
+    except BaseException as error:
         _idle.append(None)
-        raise
+        if not isinstance(error, helpers.NoHelper):  # without a helper, whoever arrives looks
+            raise
 
 
 def _look() -> None:
@@ -46,12 +46,8 @@ def _look() -> None:
         sleep(PAUSE)
         watched = _watched[:]
         del _watched[: len(watched)]
-        queue = waiter = None
-        for queue_reference, waiter_reference in watched:
-            queue, waiter = queue_reference(), waiter_reference()
-            if queue is not None and waiter is not None:
-                queue.look_at(waiter)
-        del queue, waiter
+        for one in watched:
+            _look_at(*one)
         if not _watched:
             _idle.append(None)
             if not _watched:
@@ -60,6 +56,12 @@ def _look() -> None:
                 _idle.pop()
             except IndexError:
                 return  # somebody has just started another one
+
+
+def _look_at(queue_reference: ref[WaitQueue], waiter_reference: ref[Waiter]) -> None:
+    queue, waiter = queue_reference(), waiter_reference()
+    if queue is not None and waiter is not None:
+        queue.look_at(waiter)
 
 
 def _after_fork_in_child() -> None:

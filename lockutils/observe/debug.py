@@ -28,7 +28,7 @@ __all__ = ["Inversion", "stop_watching_order", "watch_order"]
 #: pairs of locks to remember, some kilobytes each
 LIMIT = 10_000
 
-_watch: _Watch | None = None
+_order: LockOrder | None = None
 
 
 def watch_order(report: Callable[[Inversion], object] | None = None) -> None:
@@ -57,10 +57,10 @@ def watch_order(report: Callable[[Inversion], object] | None = None) -> None:
         waiting yet.  What it raises goes through to that caller, who has not got the lock
         then.  By default the report is logged as a warning of the logger ``lockutils``
     """
-    global _watch
-    watch = _watch or _Watch()
-    watch.report = report or _log
-    _watch = watch
+    global _order
+    order = _order or LockOrder(LIMIT)
+    order.report = report or _log
+    _order = order
     # In the classes, so that it costs nothing while it is off.  There is no other way into an
     # acquisition: subclasses of Lock, too, come here by super().
     Lock._acquire = _watched_acquire  # type: ignore[method-assign]
@@ -69,10 +69,10 @@ def watch_order(report: Callable[[Inversion], object] | None = None) -> None:
 
 def stop_watching_order() -> None:
     """End :func:`watch_order`, and forget what was seen.  Does nothing if it is not on."""
-    global _watch
+    global _order
     Lock._acquire = _acquire  # type: ignore[method-assign]
     PendingAcquire.take = _take  # type: ignore[method-assign]
-    _watch = None
+    _order = None
 
 
 _acquire = Lock._acquire
@@ -92,37 +92,22 @@ async def _watched_take(self: PendingAcquire) -> Lock | None:
     return await _take(self)
 
 
-class _Watch:
-    report: Callable[[Inversion], object]
-
-    def __init__(self) -> None:
-        self.order = LockOrder(LIMIT)
-
-
 def _ask(lock: Lock) -> None:
     """Called before ``lock`` is waited for."""
-    watch = _watch
-    held = locks_held()
-    if not held or watch is None:
+    order, held = _order, locks_held()
+    if not held or order is None:
         return
-    place = _place_of(lock)
-    if place is None:
-        return
-    order = watch.order
+    for place in registries_of_names():
+        if place.find(lock._key) is lock._queue:
+            break
+    else:
+        return  # it is of a container of keys, and has no name
     for inversion in order.note([_node(*one) for one in held], _node(place, lock._key), _stack):
-        watch.report(inversion)
+        order.report(inversion)
     if order.is_full() and order.is_first("full"):
         logging.getLogger("lockutils").warning(
             "The order of locks: %d pairs have been seen, no more are noted", LIMIT
         )
-
-
-def _place_of(lock: Lock) -> Registry[Any] | None:
-    """Where a lock with a name is; ``None`` for one of a container of keys."""
-    for registry in registries_of_names():
-        if registry.find(lock._key) is lock._queue:
-            return registry
-    return None
 
 
 def _node(place: Registry[Any], name: str) -> Node:

@@ -53,7 +53,10 @@ class LockOrder:
     :param limit: how many pairs of locks to remember; some more or less if threads race
     """
 
-    __slots__ = ("_after", "_room", "_said")
+    __slots__ = ("_after", "_room", "_said", "report")
+
+    #: called with what is wrong
+    report: Callable[[Inversion], object]
 
     def __init__(self, limit: int) -> None:
         #: the lock held, the lock asked for, and the stack of who asked
@@ -78,7 +81,9 @@ class LockOrder:
             self._room -= 1
             circle = self._way(asked, node)
             if circle and self.is_first(frozenset(circle)):
-                found.append(self._inversion([node, *circle]))
+                pairs = pairwise([node, *circle])
+                steps = [(held[1], self._after[held][asked]) for held, asked in pairs]
+                found.append(Inversion(*zip(*steps, strict=True)))
         return found
 
     def is_full(self) -> bool:
@@ -101,8 +106,3 @@ class LockOrder:
                     seen.add(node)
                     ways.append([*way, node])
         return None
-
-    def _inversion(self, circle: list[Node]) -> Inversion:
-        names = tuple(name for _, name in circle[:-1])
-        stacks = tuple(self._after[held][asked] for held, asked in pairwise(circle))
-        return Inversion(names, stacks)

@@ -17,11 +17,8 @@ def enabled() -> bool:
     """Whether anybody can see a debug line."""
     global _logger
     if _logger is None:
-        module = _modules.get("logging")
-        if module is None:
-            return False
         # absent while another thread is importing it
-        get_logger = getattr(module, "getLogger", None)
+        get_logger = getattr(_modules.get("logging"), "getLogger", None)
         if get_logger is None:
             return False
         _logger = get_logger("lockutils")

@@ -17,7 +17,7 @@ from lockutils.errors import LockPathError, SlotsMismatchError
 from lockutils.front.handle import Lock
 from lockutils.front.settings import lock_directory
 from lockutils.local.registry import Registry
-from lockutils.local.waiters import WaitQueue
+from lockutils.local.wait_queue import WaitQueue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

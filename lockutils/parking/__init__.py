@@ -12,11 +12,10 @@ import sys
 
 from lockutils.local.caller import in_trio
 from lockutils.parking.hub_waker import HubParker
-from lockutils.parking.on_asyncio import AsyncioParker
 from lockutils.parking.on_eventlet import EventletWaker
 from lockutils.parking.on_gevent import GeventWaker
 from lockutils.parking.on_thread import ThreadParker
-from lockutils.parking.on_trio import TrioParker
+from lockutils.parking.tasks import AsyncioParker, TrioParker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,48 +6,110 @@ from _operator import methodcaller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, Protocol
+    from collections.abc import Awaitable, Callable
+    from typing import Any
 
     from lockutils.parking.deadline import Deadline
 
-    class Parker(Protocol):
-        """Lets one thread, greenthread or task sleep until it is told to look again.
-
-        A parker belongs to the caller that made it and serves one acquisition.
-        """
-
-        #: what must run to run the owner: an event loop or a hub; ``None`` for a native thread
-        @property
-        def loop(self) -> object: ...
-
-        #: the clock that the deadline of this waiter is on
-        @property
-        def clock(self) -> Callable[[], float]: ...
-
-        async def park(self, deadline: Deadline) -> bool:
-            """Sleep until :meth:`wake` or the deadline.
-
-            Called by the owner alone.  Never misses a wake that came before it, may return
-            early.  Whatever is raised into the sleep (a cancellation, a signal, a kill)
-            goes through, and leaves nothing that could wake the waiter later elsewhere.
-            The parkers of threads and greenthreads block here and never suspend the
-            coroutine (see :func:`run`).
-
-            :return: ``False`` only if the deadline has passed
-            """
-
-        def wake(self) -> bool:
-            """Make the owner look again.  Callable from any thread, greenthread, task,
-            signal handler or finaliser, any number of times; never blocks.
-
-            :return: ``False``, or any exception, if the owner can never run again: its event
-                loop is closed, its hub destroyed
-            """
-
-
 #: the longest sleep in one piece, in seconds: platforms have limits, 49 days and less
 LONGEST = 1_000_000.0
+
+
+class Parker:
+    """Lets one thread, greenthread or task sleep until it is told to look again.
+
+    A parker belongs to the caller that made it and serves one acquisition.  This class parks
+    whoever an event loop or hub runs; a subclass knows how that sleeps and is resumed.
+    """
+
+    __slots__ = ("_asleep", "_post", "_take_back", "_woken", "clock", "loop")
+
+    def __init__(
+        self,
+        loop: Any,
+        clock: Callable[[], float],
+        post: Callable[[Callable[[], None]], object],
+    ) -> None:
+        #: what must run to run the owner: an event loop or a hub; ``None`` for a native thread
+        self.loop = loop
+        #: the clock that the deadline of this waiter is on
+        self.clock = clock
+        #: has the loop call something; callable from anywhere, as :meth:`wake`
+        self._post = post
+        #: what is to be resumed: the owner sleeps, or is about to
+        self._asleep: Any = None
+        #: whether a wake came since the owner looked
+        self._woken = False
+        #: what ends the timers
+        self._take_back: list[Callable[[], None]] = []
+
+    async def park(self, deadline: Deadline) -> bool:
+        """Sleep until :meth:`wake` or the deadline.
+
+        Called by the owner alone.  Never misses a wake that came before it, may return early.
+        Whatever is raised into the sleep (a cancellation, a signal, a kill) goes through, and
+        leaves nothing that could wake the waiter later elsewhere.  The parkers of threads and
+        greenthreads block here and never suspend the coroutine (see :func:`run`).
+
+        :return: ``False`` only if the deadline has passed
+        """
+        left = deadline.left()
+        if left == 0.0:
+            return False
+        try:
+            try:
+                asleep = self._sleep(None if left is None else min(left, LONGEST))
+                if asleep is not None:
+                    await asleep
+                self._woken = False
+            finally:
+                self._leave()
+        except BaseException:
+            # A signal handler may have raised in the middle of it, and a second one here.
+            try:
+                self._leave()
+            except BaseException:
+                self._leave()
+                raise
+            raise
+        return deadline.left() != 0.0
+
+    def wake(self) -> None:
+        """Make the owner look again.  Callable from any thread, greenthread, task, signal handler
+        or finaliser, any number of times; never blocks.
+
+        :raises Exception: if the owner can never run again: its event loop is closed, its hub
+            destroyed
+        """
+        # Posted also by the loop's own thread: a signal handler may have interrupted the very
+        # system call that the loop sleeps in.
+        self._woken = True
+        self._post(self._resume)
+
+    def _sleep(self, seconds: float | None) -> Awaitable[object] | None:
+        """Say what sleeps, and let it sleep unless ``_woken`` is set by then.
+
+        A wake that came before found nothing to resume, and has set the flag.
+
+        :return: what a task sleeps on
+        """
+        raise NotImplementedError
+
+    def _leave(self) -> None:
+        """Called after a sleep; each step can be repeated."""
+        # What is still posted must not resume the owner when it is elsewhere.
+        self._asleep = None
+        while self._take_back:
+            self._take_back[-1]()
+            self._take_back.pop()
+
+    def _resume(self) -> None:
+        asleep, self._asleep = self._asleep, None
+        if asleep is not None:
+            self._continue(asleep)
+
+    def _continue(self, asleep: Any) -> None:
+        raise NotImplementedError
 
 
 _begin = methodcaller("send", None)

@@ -53,11 +53,7 @@ class Library:
         self.c: Any = c
         self.errno: Callable[[], int] = ctypes.get_errno
         self.buffer = ctypes.create_string_buffer
-        self._timer_id = ctypes.c_void_p
-        self._by_reference = ctypes.byref
-        handler = ctypes.cast(c.getpid, ctypes.c_void_p).value
-        assert handler is not None
-        self._handler: int = handler
+        self._handler = ctypes.cast(c.getpid, ctypes.c_void_p).value
         self._signal = 0
 
     def signal(self) -> int:
@@ -65,18 +61,17 @@ class Library:
 
         :raises OSError: if the program uses all of them
         """
-        number: int = self._signal
-        if number and self._handler_of(number) == self._handler:
-            return number
-        for number in (int(_signal.SIGURG), *range(_signal.SIGRTMAX, _signal.SIGRTMIN + 8, -1)):
+        urgent = int(_signal.SIGURG)
+        last = range(_signal.SIGRTMAX, _signal.SIGRTMIN + 8, -1)
+        number: int
+        for number in (self._signal or urgent, urgent, *last):
             handler = self._handler_of(number)
             if handler == 0:
                 self.c.signal(number, self._handler)
                 self.c.siginterrupt(number, 1)
-            elif handler != self._handler:
-                continue
-            self._signal = number
-            return number
+            if handler in (0, self._handler):
+                self._signal = number
+                return number
         raise OSError(errno.EBUSY, "the program uses all signals")
 
     def watch_closing(self, path: bytes) -> int:
@@ -96,14 +91,15 @@ class Library:
     def _handler_of(self, number: int) -> int:
         action = self.buffer(256)  # a struct sigaction, which begins with the handler
         self.c.sigaction(number, None, action)
-        return int.from_bytes(action.raw[:8], "little")
+        return int.from_bytes(action.raw[:8], sys.byteorder)
 
-    def new_timer(self, number: int) -> Any:
-        timer = self._timer_id()
+    def new_timer(self, number: int) -> int:
+        """Return a timer that sends the signal to the calling thread."""
+        timer = self.buffer(8)
         event = _sigevent.pack(0, number, _SIGEV_THREAD_ID, get_native_id())
-        if self.c.timer_create(_CLOCK_MONOTONIC, event, self._by_reference(timer)):
+        if self.c.timer_create(_CLOCK_MONOTONIC, event, timer):
             raise OSError(self.errno(), "no timer")
-        return timer
+        return int.from_bytes(timer.raw, sys.byteorder)
 
 
 _library: Library | None = None
@@ -129,11 +125,7 @@ def load() -> Library | None:
     if _library is None and _problem is None:
         # Under a patched interpreter the import locks are green, and native threads that meet
         # at a first import can stop each other.
-        if (
-            _is_loaded
-            and "ctypes" not in _modules
-            and ("gevent" in _modules or "eventlet" in _modules)
-        ):
+        if _is_loaded and "ctypes" not in _modules and {"gevent", "eventlet"} & _modules.keys():
             return None
         try:
             if sys.platform != "linux":

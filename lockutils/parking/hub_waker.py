@@ -11,15 +11,13 @@ from __future__ import annotations
 import sys
 from time import monotonic
 
-from lockutils.parking.base import LONGEST
+from lockutils.parking.base import Parker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Callable
     from typing import Any
-
-    from lockutils.parking.deadline import Deadline
 else:
     from _collections import deque  # the same; collections takes a fifth of the import of it all
 
@@ -49,14 +47,6 @@ class HubWaker:
             waker = hub._lockutils_waker = cls(hub)
         return waker
 
-    @classmethod
-    def forget_parent(cls) -> None:
-        """In a forked child: ring the child's hub from now on, and not the parent's."""
-        hub = cls._running_hub()
-        waker: HubWaker | None = getattr(hub, "_lockutils_waker", None)
-        if waker is not None:
-            waker._forget_parent()
-
     @staticmethod
     def _running_hub() -> Any:
         raise NotImplementedError
@@ -82,8 +72,6 @@ class HubWaker:
 
     def post(self, call: Callable[[], None]) -> None:
         """Have ``call`` called by the hub.  From any thread, at any instruction."""
-        # The hub's own thread rings, too: a signal handler may have interrupted the very
-        # system call that the hub sleeps in.
         self._calls.append(call)
         self._ring()
 
@@ -105,9 +93,6 @@ class HubWaker:
         """Have the hub listen no more, if it does."""
         raise NotImplementedError
 
-    def _forget_parent(self) -> None:
-        pass
-
     def _ring(self) -> None:
         raise NotImplementedError
 
@@ -121,64 +106,28 @@ class HubWaker:
         raise NotImplementedError
 
 
-class HubParker:
+class HubParker(Parker):
     """Switches the calling greenthread to its hub."""
 
-    __slots__ = ("_greenlet", "_take_back", "_waker", "_woken")
-    clock = staticmethod(monotonic)
+    __slots__ = ("_waker",)
 
     def __init__(self, waker: HubWaker) -> None:
+        super().__init__(waker.hub, monotonic, waker.post)
         self._waker = waker
-        self._greenlet: Any = None
-        self._take_back: list[Callable[[], None]] = []
-        self._woken = False
 
-    @property
-    def loop(self) -> object:
-        return self._waker.hub
-
-    async def park(self, deadline: Deadline) -> bool:
-        left = deadline.left()
-        if left == 0.0:
-            return False
+    def _sleep(self, seconds: float | None) -> None:
         waker = self._waker
-        try:
-            try:
-                waker.enter(self)
-                # From here on a wake reaches the hub; one that came before has set the flag.
-                if not self._woken:
-                    self._greenlet = _current()
-                    if left is not None:
-                        seconds = min(left, LONGEST)
-                        waker.call_after(seconds, self._resume, self._take_back)
-                    waker.hub.switch()
-                self._woken = False
-            finally:
-                self._leave()
-        except BaseException:
-            # A signal handler may have raised in the middle of it, and a second one here.
-            try:
-                self._leave()
-            except BaseException:
-                self._leave()
-                raise
-            raise
-        return deadline.left() != 0.0
+        waker.enter(self)
+        # From here on a wake reaches the hub.
+        if not self._woken:
+            self._asleep = _current()
+            if seconds is not None:
+                waker.call_after(seconds, self._resume, self._take_back)
+            waker.hub.switch()
 
     def _leave(self) -> None:
-        # What is still posted must not switch to this greenthread when it is elsewhere.
-        self._greenlet = None
+        super()._leave()
         self._waker.leave(self)
-        while self._take_back:
-            self._take_back[-1]()
-            self._take_back.pop()
 
-    def wake(self) -> bool:
-        self._woken = True
-        self._waker.post(self._resume)
-        return True
-
-    def _resume(self) -> None:
-        greenlet, self._greenlet = self._greenlet, None
-        if greenlet is not None:
-            greenlet.switch()
+    def _continue(self, asleep: Any) -> None:
+        asleep.switch()

@@ -9,65 +9,64 @@ from __future__ import annotations
 
 import _thread
 import os
+import select
 import sys
-from _queue import Empty, SimpleQueue  # neither library replaces it, only queue.SimpleQueue
+
+# neither library replaces it, only queue.SimpleQueue
+from _queue import Empty as Empty
+from _queue import SimpleQueue as SimpleQueue
 from types import BuiltinFunctionType
 
 if sys.platform == "win32":
-    from nt import read, write
-else:
-    from posix import read, write  # eventlet replaces those of os
+    from nt import read as read
+    from nt import write as write
+else:  # eventlet replaces those of os
+    from posix import read as read
+    from posix import write as write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
     from typing import Any
 
-__all__ = [
-    "Empty",
-    "SimpleQueue",
-    "Thread",
-    "allocate_lock",
-    "closer_of",
-    "get_ident",
-    "get_native_id",
-    "local",
-    "new_rlock",
-    "read",
-    "sleep",
-    "start_new_thread",
-    "start_thread",
-    "write",
-]
 
-
-def _original(name: str) -> Any:
-    found = getattr(_thread, name)
-    if _is_real(found):
-        return found
-    gevent_monkey = sys.modules.get("gevent.monkey")
-    if gevent_monkey is not None:
-        found = gevent_monkey.get_original("_thread", name)
-        if _is_real(found):
-            return found
-    eventlet_patcher = sys.modules.get("eventlet.patcher")
-    if eventlet_patcher is not None:
-        found = getattr(eventlet_patcher.original("_thread"), name)
+def _original(module: ModuleType, name: str) -> Any:
+    """Return what the module has under this name where neither library has replaced it."""
+    gevent, eventlet = map(sys.modules.get, ("gevent.monkey", "eventlet.patcher"))
+    found = getattr(module, name, None)
+    if gevent is not None and not _is_real(found):
+        try:
+            found = gevent.get_original(module.__name__, name)
+        except AttributeError:
+            pass
+    if eventlet is not None and not _is_real(found):
+        found = getattr(eventlet.original(module.__name__), name, None)
     return found
 
 
 def _is_real(found: Any) -> bool:
-    return isinstance(found, BuiltinFunctionType) or found.__module__ == "_thread"
+    of = getattr(found, "__module__", None)
+    return isinstance(found, BuiltinFunctionType) or of in ("_thread", "select")
 
 
-allocate_lock = _original("allocate_lock")
-get_ident = _original("get_ident")
-get_native_id = _original("get_native_id")
-local = _original("_local")
-new_rlock = _original("RLock")
-start_new_thread = _original("start_new_thread")
+allocate_lock = _original(_thread, "allocate_lock")
+get_ident = _original(_thread, "get_ident")
+get_native_id = _original(_thread, "get_native_id")
+local = _original(_thread, "_local")
+new_rlock = _original(_thread, "RLock")
+start_new_thread = _original(_thread, "start_new_thread")
 # not by a look whether it is there: eventlet adds one of its own
-_start_joinable_thread = _original("start_joinable_thread") if sys.version_info >= (3, 13) else None
+_start_joinable_thread = (
+    _original(_thread, "start_joinable_thread") if sys.version_info >= (3, 13) else None
+)
+
+
+def held_lock() -> Any:
+    """Return a lock that is held: to wait for it is to sleep until somebody releases it."""
+    lock = allocate_lock()
+    lock.acquire()
+    return lock
 
 
 def sleep(seconds: float) -> None:
@@ -75,12 +74,11 @@ def sleep(seconds: float) -> None:
 
     Not ``time.sleep``, which in a patched interpreter switches to another greenthread.
     """
-    never_released = allocate_lock()
-    never_released.acquire()
-    never_released.acquire(True, seconds)
+    held_lock().acquire(True, seconds)
 
 
-_set_sentinel = getattr(_thread, "_set_sentinel", None)
+#: Python 3.13 does without
+_set_sentinel: Any = getattr(_thread, "_set_sentinel", None)
 
 
 class Thread:
@@ -89,15 +87,13 @@ class Thread:
     __slots__ = ("_begun", "_ended", "_native_id")
 
     def __init__(self) -> None:
-        self._begun = allocate_lock()
-        self._begun.acquire()
+        self._begun = held_lock()
         self._ended: Any = None
         self._native_id = 0
 
     def run(self, function: Callable[[], None]) -> None:
         # Released when the state of the thread is gone, of which none may be left when a
         # subinterpreter ends.
-        assert _set_sentinel is not None  # Python 3.13 does without
         self._ended = _set_sentinel()
         self._native_id = get_native_id()
         self._begun.release()
@@ -127,28 +123,7 @@ def start_thread(function: Callable[[], None]) -> Any:
     return thread
 
 
-def _find_closer() -> Any:
-    """What takes over a descriptor, and closes it when it is dropped.
-
-    An object of C, since a signal handler may raise in any finaliser that is written in Python,
-    and what it raises there is lost.  ``epoll.fromfd`` takes any descriptor (select.epoll).
-    """
-    import select
-
-    for kind in ("epoll", "kqueue"):
-        found = getattr(select, kind, None)
-        for patcher, original in (("gevent.monkey", "get_original"), ("eventlet.patcher", "")):
-            if found is None and patcher in sys.modules:  # both libraries remove it
-                try:
-                    if original:
-                        found = sys.modules[patcher].get_original("select", kind)
-                    else:
-                        found = getattr(sys.modules[patcher].original("select"), kind, None)
-                except (AttributeError, KeyError):
-                    pass
-        if found is not None:
-            return found.fromfd
-    return None
-
-
-closer_of = _find_closer()
+#: What takes over a descriptor, and closes it when it is dropped; ``None`` where there is none.
+#: An object of C, since a signal handler may raise in any finaliser that is written in Python,
+#: and what it raises there is lost.  ``epoll.fromfd`` takes any descriptor (select.epoll).
+closer_of: Any = getattr(_original(select, "epoll") or _original(select, "kqueue"), "fromfd", None)

@@ -26,6 +26,19 @@ class EventletWaker(HubWaker):
     and descriptors that the child adds or removes would be the parent's.
     """
 
+    @classmethod
+    def forget_parent(cls) -> None:
+        """In a forked child: ring the child's hub from now on, and not the parent's."""
+        waker: EventletWaker | None = getattr(cls._running_hub(), "_lockutils_waker", None)
+        if waker is None:
+            return
+        waker._has_pipe = waker._is_watched = False
+        pipe, waker._pipe = waker._pipe, []
+        for end in pipe:
+            os.close(end)
+        if waker._parked and waker._timer is None:
+            waker._timer = waker.hub.schedule_call_global(_PAUSE, waker._look_now_and_then)
+
     @staticmethod
     def _running_hub() -> Any:
         # absent while another thread is importing eventlet: then nobody has a hub
@@ -91,14 +104,6 @@ class EventletWaker(HubWaker):
         if self._parked:
             self._timer = self.hub.schedule_call_global(_PAUSE, self._look_now_and_then)
         self.deliver()
-
-    def _forget_parent(self) -> None:
-        self._has_pipe = self._is_watched = False
-        pipe, self._pipe = self._pipe, []
-        for end in pipe:
-            os.close(end)
-        if self._parked and self._timer is None:
-            self._timer = self.hub.schedule_call_global(_PAUSE, self._look_now_and_then)
 
     def _ring(self) -> None:
         try:

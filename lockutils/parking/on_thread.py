@@ -10,24 +10,23 @@ from __future__ import annotations
 
 from time import monotonic
 
-from lockutils.parking.base import LONGEST
-from lockutils.parking.native import allocate_lock
+from lockutils.parking.base import LONGEST, Parker
+from lockutils.parking.native import held_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lockutils.parking.deadline import Deadline
 
 
-class ThreadParker:
+class ThreadParker(Parker):
     """Blocks the calling native thread."""
 
     __slots__ = ("_until_woken",)
-    clock = staticmethod(monotonic)
-    loop = None
 
     def __init__(self) -> None:
-        self._until_woken = allocate_lock()
-        self._until_woken.acquire()
+        self.loop = None
+        self.clock = monotonic
+        self._until_woken = held_lock()
 
     async def park(self, deadline: Deadline) -> bool:
         left = deadline.left()
@@ -36,9 +35,8 @@ class ThreadParker:
             return True
         return self._until_woken.acquire(True, min(left, LONGEST)) or left > LONGEST
 
-    def wake(self) -> bool:
+    def wake(self) -> None:
         try:
             self._until_woken.release()
         except RuntimeError:
             pass  # woken before, and has not looked yet
-        return True

@@ -14,7 +14,8 @@ from _struct import Struct  # the same as struct's
 from time import monotonic
 
 from lockutils.parking.callback import load
-from lockutils.parking.native import allocate_lock, get_ident, get_native_id, sleep
+from lockutils.parking.deadline import Deadline
+from lockutils.parking.native import get_ident, get_native_id, held_lock, sleep
 
 if os.name == "posix":
     import fcntl as _fcntl
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from lockutils.parking.callback import Library
-    from lockutils.parking.deadline import Deadline
 
 _AGAIN = 0.001  # seconds between two signals
 _PAUSE = 0.064  # seconds between two looks where nothing can be waited for
@@ -44,36 +44,23 @@ class Sleeper:
     :meth:`begin` its calls are Python's own, which nobody calls back.
     """
 
-    __slots__ = (
-        "_armed",
-        "_blocked",
-        "_deadline",
-        "_left",
-        "_library",
-        "_number",
-        "_owner",
-        "_pid",
-        "_thread",
-        "_timer",
-        "_uncallable",
-        "over",
-    )
-
     def __init__(self, deadline: Deadline | None = None) -> None:
-        self._deadline = deadline
+        self._deadline = deadline or Deadline(None, monotonic)
         #: whether nobody wants this any more: the thread leaves its call
         self.over = False
+        #: what calls back, once it can
         self._library: Library | None = None
-        self._number = 0
+        #: the signal, and whether the thread had it blocked
+        self._number, self._blocked = 0, False
         self._timer: Any = None
-        self._armed = False
-        self._blocked = self._uncallable = False
+        #: whether the thread has found that it cannot be called back
+        self._uncallable = False
+        #: the native thread, while it may sleep
         self._thread = 0
         self._owner = get_ident()
         self._pid = os.getpid()
         #: released when the thread has ended its sleeps
-        self._left = allocate_lock()
-        self._left.acquire()
+        self._left = held_lock()
 
     # --- of the thread that sleeps
 
@@ -85,7 +72,7 @@ class Sleeper:
             if library is None:
                 raise OSError
             self._number = library.signal()
-            if self._deadline is not None and self._deadline.left() is not None:
+            if self._deadline.left() is not None:
                 self._timer = library.new_timer(self._number)
         except OSError:
             self._uncallable = True
@@ -152,52 +139,46 @@ class Sleeper:
         Where it cannot be called back, or fails, it only waits for a moment.
         """
         library = self._library
-        if library is None:
-            sleep(min(at_most, _PAUSE))
-            return False
-        try:
-            return self._sleep(at_most, library.c.read, fd, library.buffer(4096), 4096)
-        except OSError:  # the user has no timer left
-            sleep(min(at_most, _PAUSE))
-            return False
+        if library is not None:
+            try:
+                return self._sleep(at_most, library.c.read, fd, library.buffer(4096), 4096)
+            except OSError:
+                pass  # the user has no timer left
+        sleep(min(at_most, _PAUSE))
+        return False
 
     def is_over(self) -> bool:
         """Whether to give up: nobody wants this any more, or the time is up."""
-        return self.over or (self._deadline is not None and self._deadline.left() == 0.0)
+        return self.over or self._deadline.left() == 0.0
 
     def _sleep(self, at_most: float | None, call: Callable[..., int], *args: Any) -> bool:
-        library, deadline = self._library, self._deadline
+        library, end = self._library, Deadline(at_most, monotonic)
         assert library is not None
         if self.is_of_parent():
             self._pid = os.getpid()
             self._timer = None
             self._thread = get_native_id()
-        seconds = None if deadline is None else deadline.left()
-        if at_most is not None and (seconds is None or at_most < seconds):
-            seconds, end = at_most, monotonic() + at_most
-        else:
-            end = None
-        if seconds is not None or self._armed:
-            self._set_timer(library, seconds)
+        lefts = [left for left in (end.left(), self._deadline.left()) if left is not None]
+        if lefts or self._timer is not None:
+            self._set_timer(library, min(lefts, default=None))
         while not self.is_over():
             if call(*args) >= 0:
                 return True
             error = library.errno()
             if error != errno.EINTR:
                 raise OSError(error, os.strerror(error))
-            if end is not None and monotonic() >= end:
+            if end.left() == 0.0:
                 break
         return False
 
     def _set_timer(self, library: Library, seconds: float | None) -> None:
-        self._armed = seconds is not None
         if self._timer is None:
             self._timer = library.new_timer(self._number)
-        times = (0, 0, 0, 0)
+        times = (0, 0, 0, 0)  # never
         if seconds is not None:
-            whole = int(min(seconds, _LONGEST))
-            rest = int((seconds - whole) * 1e9) if seconds < _LONGEST else 0
-            times = (0, int(_AGAIN * 1e9), whole, max(rest, 1))
+            seconds = min(seconds, _LONGEST)
+            rest = int(seconds % 1 * 1e9)
+            times = (0, int(_AGAIN * 1e9), int(seconds), max(rest, 1))
         library.c.timer_settime(self._timer, 0, _itimerspec.pack(*times), None)
 
     # --- of any thread
@@ -208,8 +189,7 @@ class Sleeper:
 
     def is_of_this_thread(self) -> bool:
         """Whether the calling thread is the one that sleeps."""
-        owner: int = self._owner
-        return bool(owner == get_ident())
+        return bool(self._owner == get_ident())
 
     def call_back(self, *, patience: float | None) -> bool:
         """Have the thread leave its call, and wait until it has ended its sleeps.
@@ -220,8 +200,11 @@ class Sleeper:
         self.over = True
         if self.is_of_parent():
             return True
-        end = None if patience is None else monotonic() + patience
-        while not self._left.acquire(False):
+        end, pause = Deadline(patience, monotonic), 0.0
+        while not self._left.acquire(True, pause):
+            if pause and end.left() == 0.0:
+                return False
+            pause = _AGAIN
             thread, library = self._thread, self._library
             if library is not None and thread == get_native_id():
                 # A finaliser that runs in that very thread, which may be about to sleep.
@@ -232,11 +215,7 @@ class Sleeper:
                 return False
             if thread and library is not None:
                 library.c.tgkill(os.getpid(), thread, self._number)
-            elif self._uncallable and end is not None:
-                return False
-            if self._left.acquire(True, _AGAIN):
-                break
-            if end is not None and monotonic() >= end:
+            elif self._uncallable and patience is not None:
                 return False
         self._left.release()  # for whoever asks again
         return True

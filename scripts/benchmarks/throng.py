@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.children import answer, orders
 from lockutils import lock
 from lockutils.parking.hub_waker import HubParker
-from lockutils.parking.on_asyncio import AsyncioParker
+from lockutils.parking.tasks import AsyncioParker
 
 #: calls of ``park`` that have begun, and that have returned
 counts: Counter[str] = Counter()

@@ -259,7 +259,7 @@ def _trio(how, holders, release, keep, arrives):
     async def main():
         # as a task whose run ended while it waited, which trio itself does not allow
         from lockutils.local.waiters import Waiter as RealWaiter
-        from lockutils.parking.on_trio import TrioParker
+        from lockutils.parking.tasks import TrioParker
 
         waiter = RealWaiter()
         waiter.token, waiter.woken = [None], 0.0

@@ -328,6 +328,35 @@ def test_a_key_that_goes_in_the_middle_of_a_comparison():
     assert len(locks) == 1
 
 
+@pytest.mark.parametrize("factory", [None, threading.Lock])
+@pytest.mark.parametrize("make", [str, bytes, int], ids=["str", "bytes", "int"])
+def test_a_plain_key_goes_in_the_instant_its_lock_does(factory, make):
+    """Fewer than are worth a sweep may be large: twenty of 50 MB stayed for good."""
+    locks = LockByKey(factory)
+    keys = [make(10**6 + number) for number in range(20)]
+    before = [sys.getrefcount(key) for key in keys]
+    with contextlib.ExitStack() as held:
+        for key in keys:
+            with locks(key):
+                pass
+            held.enter_context(locks(key))
+        assert len(locks) == len(keys)
+        del key
+    assert [sys.getrefcount(key) for key in keys] == before
+
+
+def test_any_other_key_goes_with_the_next_call():
+    locks = LockByKey()
+    keys = [("large", number) for number in range(20)]
+    before = [sys.getrefcount(key) for key in keys]
+    for key in keys:
+        with locks(key):
+            pass
+    del key
+    locks["another"]
+    assert [sys.getrefcount(key) for key in keys] == before
+
+
 # --- Semaphores
 
 

@@ -26,6 +26,16 @@ registry = sys.modules["lockutils.front.lock"]._default_registry
 DEAD = 64
 
 
+def of_names(factory=threading.Lock):
+    """A registry as it is for the names of locks: dead ones stay until there are enough."""
+    made = Registry(factory)
+    made.of_names = True
+    return made
+
+
+makers = pytest.mark.parametrize("make", [of_names, Registry], ids=["names", "keys"])
+
+
 def live():
     gc.collect()
     return len(registry)
@@ -165,10 +175,11 @@ def test_names_that_come_and_go_exclude():
     assert live() == before
 
 
+@makers
 @pytest.mark.usefixtures("frequent_switches")
-def test_a_lock_that_goes_takes_no_other_with_it():
+def test_a_lock_that_goes_takes_no_other_with_it(make):
     """The entry that the collector removes may have been replaced before it comes to that."""
-    made = Registry(threading.Lock)
+    made = make(threading.Lock)
     twins = []
     barrier = threading.Barrier(3)
 
@@ -213,15 +224,16 @@ def interrupted(step, call, meanwhile):
     return result, len(steps) >= step
 
 
+@makers
 @pytest.mark.parametrize("key", ["text", 7, ("a", 1)], ids=repr)
 @pytest.mark.parametrize("found", ["nothing", "a dead lock", "dead locks enough to sweep"])
 @pytest.mark.parametrize("rival", ["keeps it", "drops it", "drops it, and sweeps"])
-def test_whatever_happens_between_any_two_instructions_of_a_look_up(key, found, rival):
+def test_whatever_happens_between_any_two_instructions_of_a_look_up(make, key, found, rival):
     """As by another thread, a signal handler or a finaliser: they meet, whoever is first."""
 
     def scenario():
         for step in itertools.count(1):
-            made = Registry(threading.Lock)
+            made = make(threading.Lock)
             if found != "nothing":
                 made.get(key)
             if found == "dead locks enough to sweep":
@@ -299,8 +311,9 @@ bombs = pytest.mark.parametrize("plant", [by_finaliser, by_callback])
 
 
 @bombs
+@makers
 @pytest.mark.usefixtures("eager_collector")
-def test_a_look_up_of_the_same_key_in_the_middle_of_the_making_of_its_lock(plant):
+def test_a_look_up_of_the_same_key_in_the_middle_of_the_making_of_its_lock(plant, make):
     nested = []
 
     def factory():
@@ -308,7 +321,7 @@ def test_a_look_up_of_the_same_key_in_the_middle_of_the_making_of_its_lock(plant
         return threading.Lock()
 
     def scenario():
-        made = Registry(factory)
+        made = make(factory)
         plant(lambda: nested.append(made.get("key")))
         assert made.get("key") is nested[0]
         assert len(made) == 1
@@ -358,7 +371,7 @@ def test_a_collector_that_takes_locks_in_the_middle_of_look_ups(plant, same):
 def test_a_collector_that_takes_locks_in_the_middle_of_a_sweep(plant):
     def scenario():
         for allocations in range(100):
-            made = Registry(threading.Lock)
+            made = of_names()
             for number in range(DEAD):
                 made.get(f"dead-{number}")
             met = []
@@ -479,8 +492,9 @@ def test_names_that_are_held_all_at_once_go_one_by_one():
     assert live() == before
 
 
-def test_a_registry_that_goes_leaves_nothing():
-    made = Registry(threading.Lock)
+@makers
+def test_a_registry_that_goes_leaves_nothing(make):
+    made = make(threading.Lock)
     had = made.get("key")
     gone = weakref.ref(made)
     del made

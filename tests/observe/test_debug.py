@@ -514,7 +514,7 @@ take("A", "B")
 for number in range(300):
     take(f"outer-{number}", f"inner-{number}")
 take("B", "A")
-after = lockutils.observe.debug._watch.order._after
+after = lockutils.observe.debug._order._after
 assert sum(map(len, after.values())) == len(after) == 100
 assert reports == []
 """)

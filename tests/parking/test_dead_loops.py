@@ -57,7 +57,7 @@ def test_finished_trio_run():
     async def main():
         left_behind.append(lockutils.lock("dead run")._queue)
         from lockutils.local.waiters import Waiter
-        from lockutils.parking.on_trio import TrioParker
+        from lockutils.parking.tasks import TrioParker
 
         waiter = Waiter()
         waiter.token, waiter.woken = [None], 0.0

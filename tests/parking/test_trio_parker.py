@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from lockutils.parking.deadline import Deadline
-from lockutils.parking.on_trio import TrioParker
+from lockutils.parking.tasks import TrioParker
 
 
 class Interrupted(BaseException):

@@ -25,7 +25,7 @@ syscalls._fcntl = lambda *_: syscalls._UNLOCK
         "wedges",
         [],
         """
-from lockutils.local.waiters import WaitQueue
+from lockutils.local.wait_queue import WaitQueue
 WaitQueue.wake = lambda *_: True
 """,
     ),
@@ -41,7 +41,7 @@ syscalls._close = lambda _: None
         "overlaps",
         ["--modes", "internal"],
         """
-from lockutils.local.waiters import Waiter, WaitQueue
+from lockutils.local.waiters import Waiter
 Waiter.is_next = lambda *_: True
 """,
     ),
