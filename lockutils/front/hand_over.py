@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 
-from lockutils.local.caller import current_greenlet, current_task, current_thread
-from lockutils.local.waiters import snapshot
+from lockutils.local.waiters import Waiter, snapshot
 from lockutils.parking.native import get_ident, read, write
 
 TYPE_CHECKING = False
@@ -71,11 +70,12 @@ def _after_in_child() -> None:
     for thread, (locks, reading, writing) in _moving.items():
         if thread == me:
             _mark(locks, 0)
+            caller = Waiter()
             for lock in locks:
                 for waiter, *_ in lock._holds:
-                    waiter.thread = current_thread()
-                    waiter.greenlet = current_greenlet()
-                    waiter.task = current_task()
+                    waiter.thread = caller.thread
+                    waiter.greenlet = caller.greenlet
+                    waiter.task = caller.task
                     lock._queue.append(waiter)
             write(writing, b"x")
         os.close(reading)
