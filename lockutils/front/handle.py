@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from lockutils.backends.base import Backend, Request
+    from lockutils.local.shared_waiters import Level
     from lockutils.local.wait_queue import WaitQueue
 
     #: a hold: whose, what ends it, since when (for the log), and its level if it is reentrant
@@ -126,7 +127,8 @@ class Lock(Handle):
 
     All handles of one name exclude each other, and so do the threads, greenthreads and tasks
     that share one handle.  Whoever has the handle may release it, also from another thread.
-    A handle that is dropped while it holds releases the lock.
+    A handle that is dropped while it holds releases the lock; after an acquisition by hand that is
+    a :class:`ResourceWarning`.
     """
 
     __slots__ = ("_backend", "_do_log", "_fair", "_holds", "_key", "_queue", "name")
@@ -257,7 +259,7 @@ class Lock(Handle):
             missing: Lock | None = run(PendingAcquire.take, pending)
             return missing
         except BaseException:
-            self._undo(hold)
+            self._undo(hold, waiter)
             raise
 
     async def _take(self, timeout: float | None, scoped: bool, by_task: bool) -> Lock | None:
@@ -273,7 +275,8 @@ class Lock(Handle):
         shared, slots = waiter.shared, waiter.slots
         return backend.request(self._key, shared=shared, slots=slots, fair=self._fair)
 
-    def _undo(self, hold: Generator[None, None, None]) -> None:
+    def _undo(self, hold: Generator[None, None, None], what: Waiter | Level) -> None:
+        what.scoped = None
         for entry in snapshot(self._holds):
             if entry[1] is hold:
                 self._holds.remove(entry)

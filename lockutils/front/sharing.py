@@ -76,7 +76,7 @@ class SharingLock(Lock):
                         return True
                     next(hold, None)
                 except BaseException:
-                    self._undo(hold)
+                    self._undo(hold, level)
                     raise
         return False
 
