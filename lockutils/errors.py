@@ -46,9 +46,7 @@ class AcquireLockFailedException(Exception):
     :ivar holder: who holds the lock, or ``None`` where that is not known
     """
 
-    def __init__(
-        self, lock_name: object, waited: float = 0.0, holder: Holder | None = None
-    ) -> None:
+    def __init__(self, lock_name: str, waited: float = 0.0, holder: Holder | None = None) -> None:
         # one argument: OSError would take two of them for errno and strerror
         super().__init__(lock_name)
         self.lock_name = lock_name
@@ -70,6 +68,9 @@ class AcquireLockFailedException(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.message!r})"
 
 
 class LockTimeout(AcquireLockFailedException, TimeoutError):

@@ -116,6 +116,16 @@ if TYPE_CHECKING:
             forked child it touches nothing of the parent's.
             """
 
+        #: the thread whose fork moves the held lock to its child; 0 if none does.  That child
+        #: does not close what others close
+        moves: int
+
+        def leave_to_child(self) -> None:
+            """In the parent of such a fork: let go of the lock, and do not release it.
+
+            A request that cannot be moved to another process has no such method.
+            """
+
         def hand_to_children(self) -> None:
             """Let programs that this process starts from now on inherit the held lock.
 

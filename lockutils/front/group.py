@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from time import monotonic
 
-from lockutils.backends.file.naming import key_of
+from lockutils.backends.file.naming import key_of, name_of
+from lockutils.front.arguments import check_options
 from lockutils.front.handle import Handle
 from lockutils.front.lock import lock
 from lockutils.parking import task_parker
@@ -42,26 +43,27 @@ def lock_all(
     they list the names, so that two callers cannot wait for each other.  If one cannot be
     acquired, those that were taken before are released.
 
-    :param names: any strings; a name that comes twice counts once.  Without a name nothing is
-        acquired
+    :param names: as the name of a :func:`lock`; a name that comes twice counts once.
+        Without a name nothing is acquired
     :param timeout: how long to wait for all of them together, in seconds
 
     The other parameters are those of :func:`lock`, for each of the names, and so are the
     exceptions.
 
-    :raises TypeError: if ``names`` is a single string, or has something else than strings
+    :raises TypeError: if ``names`` is a single string, or has what no lock can be named by
     """
     if isinstance(names, (str, bytes)):
         raise TypeError(f"names must be several names, not the one name {names!r}")
     limit = limit_of(blocking, timeout)
-    options = lock_file_prefix, external, lock_path, do_log, semaphores, delay, fair, True
+    check_options(external=external, fair=fair, shared=shared, reentrant=reentrant)
+    options = lock_file_prefix, external, lock_path, do_log, semaphores, delay, fair, blocking
     modes: dict[str, Any] = {
-        "timeout": limit,
+        "timeout": timeout,
         "shared": shared,
         "slots": slots,
         "reentrant": reentrant,
     }
-    by_key = {key_of(name, lock_file_prefix): name for name in names}
+    by_key = {key_of(name, lock_file_prefix): name for name in map(name_of, names)}
     return LockGroup([lock(by_key[key], *options, **modes) for key in sorted(by_key)], limit)
 
 
@@ -90,6 +92,17 @@ class LockGroup(Handle):
         :raises RuntimeError: if they are not held; those that are, are released all the same
         """
         _release(self._locks)
+
+    def hand_to_child(self) -> None:
+        """Move the holds to the child of the next fork, as :meth:`Lock.hand_to_child`."""
+        for one in self._locks:
+            one.hand_to_child()
+
+    def __copy__(self) -> LockGroup:
+        return type(self)([one.__copy__() for one in self._locks], self._timeout)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._locks, self._timeout)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.names!r}>"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from lockutils.backends.base import Backend, Request
+    from lockutils.local.shared_waiters import Level
     from lockutils.local.wait_queue import WaitQueue
 
     #: a hold: whose, what ends it, since when (for the log), and its level if it is reentrant
@@ -51,14 +52,15 @@ class Handle:
         :return: whether the lock is held now; of several, either all are held or none
         :raises DeadlockError: if the caller would wait for itself for ever
         :raises LockPathError: if the lock file cannot be used
+        :raises TypeError: if ``blocking`` is not a bool, or ``timeout`` not a number
         :raises ValueError: if ``timeout`` is negative or NaN, or comes with ``blocking=False``
         """
-        plain = blocking and timeout is None
+        plain = blocking is True and timeout is None
         return self._acquire(self._timeout if plain else limit_of(blocking, timeout)) is None
 
     async def async_acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
         """Acquire the lock; a wait suspends the calling task.  As :meth:`acquire` otherwise."""
-        plain = blocking and timeout is None
+        plain = blocking is True and timeout is None
         limit = self._timeout if plain else limit_of(blocking, timeout)
         if "trio" in _modules:
             await task_checkpoint()
@@ -66,6 +68,13 @@ class Handle:
 
     def release(self) -> None:
         raise NotImplementedError
+
+    def __copy__(self) -> Self:
+        """Return a new handle of the same lock, with the same options, which holds nothing."""
+        raise NotImplementedError
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self.__copy__()
 
     async def async_release(self) -> None:
         """Release the lock, as :meth:`release`; never waits."""
@@ -76,13 +85,13 @@ class Handle:
 
         :raises AcquireLockFailedException: if somebody else holds it and ``blocking`` is false;
             of several locks, the exception names that one
-        :raises LockTimeout: if the time-out ran out
+        :raises LockTimeout: if the time-out ran out, also one of 0
         """
         start = monotonic() if self._timeout else 0.0
         missing = self._acquire(self._timeout, True)
         if missing is None:
             return self
-        raise missing._failure(monotonic() - start)
+        raise missing._failure(monotonic() - start if start else 0.0)
 
     async def __aenter__(self) -> Self:
         start = monotonic() if self._timeout else 0.0
@@ -91,7 +100,7 @@ class Handle:
         missing = await self._take(self._timeout, True, True)
         if missing is None:
             return self
-        raise missing._failure(monotonic() - start)
+        raise missing._failure(monotonic() - start if start else 0.0)
 
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
         self.release()
@@ -118,7 +127,8 @@ class Lock(Handle):
 
     All handles of one name exclude each other, and so do the threads, greenthreads and tasks
     that share one handle.  Whoever has the handle may release it, also from another thread.
-    A handle that is dropped while it holds releases the lock.
+    A handle that is dropped while it holds releases the lock; after an acquisition by hand that is
+    a :class:`ResourceWarning`.
     """
 
     __slots__ = ("_backend", "_do_log", "_fair", "_holds", "_key", "_queue", "name")
@@ -126,13 +136,16 @@ class Lock(Handle):
     def __init__(
         self,
         name: str,
-        key: str,
-        queue: WaitQueue,
+        key: str = "",
+        queue: WaitQueue = None,  # type: ignore[assignment]
         backend: Backend | None = None,
         timeout: float | None = None,
         do_log: bool | str = True,
         fair: bool = False,
+        **_: object,
     ) -> None:
+        if queue is None:
+            raise TypeError(f"a handle is made by lockutils.lock({name!r}, ...)")
         #: the name as it was asked for
         self.name = name
         self._key = key
@@ -149,7 +162,8 @@ class Lock(Handle):
 
     def __repr__(self) -> str:
         where = "" if self._backend is None else f" in {self._backend}"
-        times = len(self._holds)
+        # what a parent process holds is not held here
+        times = sum(waiter in self._queue for waiter, *_ in self._holds)
         state = f"held {times} times" if times > 1 else "held" if times else "free"
         return f"<Lock {self.name!r}{where}, {state}>"
 
@@ -168,6 +182,25 @@ class Lock(Handle):
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
         self._end(self._latest())
 
+    def __copy__(self) -> Self:
+        return type(self)(*self._how())
+
+    def _how(self) -> tuple[Any, ...]:
+        """Return what another handle of the same lock is made of."""
+        backend, timeout, do_log = self._backend, self._timeout, self._do_log
+        return self.name, self._key, self._queue, backend, timeout, do_log, self._fair
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from lockutils.front.lock import unpickled
+
+        if self._backend is None:
+            raise TypeError(
+                f"the lock {self.name!r} is of this process alone, where no other process can "
+                "have it: external=True makes one that can be pickled"
+            )
+        *mode, name, key, _, backend, timeout, do_log, fair = self._how()
+        return unpickled, (*mode, name, key, backend, timeout, do_log, fair)
+
     def hand_to_children(self) -> None:
         """Let programs that this process starts from now on inherit the lock, while it is held.
 
@@ -180,6 +213,24 @@ class Lock(Handle):
             if request is None:
                 raise RuntimeError(f"the lock {self.name!r} is not held by a lock file")
             request.hand_to_children()
+
+    def hand_to_child(self) -> None:
+        """Move the hold to the child of the next fork; nobody gets in between.
+
+        The child holds the lock by its copy of this handle, and the parent's handle is free.  If
+        the fork fails, nothing has moved.  As a program does before it becomes a daemon.
+
+        :raises RuntimeError: if this handle does not hold the lock, or a lock of its kind cannot
+            be moved
+        """
+        requests = [waiter.request for waiter, *_ in self._holds if waiter in self._queue]
+        if not requests:
+            raise RuntimeError(f"the lock {self.name!r} is not held")
+        if not all(request is None or hasattr(request, "leave_to_child") for request in requests):
+            raise RuntimeError(f"the lock {self.name!r} cannot be moved to another process")
+        from lockutils.front.hand_over import promise
+
+        promise(self)
 
     # --- the steps
 
@@ -208,7 +259,7 @@ class Lock(Handle):
             missing: Lock | None = run(PendingAcquire.take, pending)
             return missing
         except BaseException:
-            self._undo(hold)
+            self._undo(hold, waiter)
             raise
 
     async def _take(self, timeout: float | None, scoped: bool, by_task: bool) -> Lock | None:
@@ -224,7 +275,8 @@ class Lock(Handle):
         shared, slots = waiter.shared, waiter.slots
         return backend.request(self._key, shared=shared, slots=slots, fair=self._fair)
 
-    def _undo(self, hold: Generator[None, None, None]) -> None:
+    def _undo(self, hold: Generator[None, None, None], what: Waiter | Level) -> None:
+        what.scoped = None
         for entry in snapshot(self._holds):
             if entry[1] is hold:
                 self._holds.remove(entry)
@@ -249,7 +301,7 @@ class Lock(Handle):
             log.released(self.name, self._do_log, monotonic() - hold[2])
 
     def _failure(self, waited: float) -> AcquireLockFailedException:
-        if self._timeout == 0:
+        if self._timeout is False:
             return AcquireLockFailedException(self.name, 0.0, self._holder())
         return LockTimeout(self.name, waited, self._holder())
 

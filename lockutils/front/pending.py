@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from lockutils.backends.base import Request
     from lockutils.front.handle import Lock
+    from lockutils.local.shared_waiters import Level
     from lockutils.local.waiters import Waiter
     from lockutils.parking.base import Parker
 
@@ -50,7 +51,7 @@ class PendingAcquire:
         timeout: float | None,
         scoped: bool,
         by_task: bool,
-        level: object = None,
+        level: Level | None = None,
         hold: Generator[None, None, None] | None = None,
     ) -> None:
         self.lock = lock
@@ -104,7 +105,7 @@ class PendingAcquire:
             return lock
         except BaseException:
             if hold is not None:
-                lock._undo(hold)
+                lock._undo(hold, self.level or waiter)
             raise
 
     def _keep(self, hold: Generator[None, None, None], waiter: Waiter, start: float) -> bool:

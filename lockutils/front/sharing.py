@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lockutils.front.arguments import check_options
 from lockutils.front.handle import Handle, Lock
 from lockutils.front.pending import PendingAcquire
 from lockutils.local.shared_waiters import Level, SharedWaiter
@@ -36,6 +37,7 @@ class SharingLock(Lock):
     def __init__(self, mode: tuple[bool, int, bool], *how: Any) -> None:
         super().__init__(*how)
         shared, slots, reentrant = mode
+        check_options(shared=shared, reentrant=reentrant)
         if isinstance(slots, bool) or not isinstance(slots, int):
             raise TypeError(f"slots must be an int, not {slots!r}")
         if not 1 <= slots <= MOST_SLOTS:
@@ -45,7 +47,10 @@ class SharingLock(Lock):
         backend = self._backend
         if backend is not None and not backend.shares and (shared or slots > 1):
             raise ValueError("shared and slots need fcntl for external locks, which is not here")
-        self._mode = bool(shared), slots, bool(reentrant), backend
+        self._mode = shared, slots, reentrant, backend
+
+    def _how(self) -> tuple[Any, ...]:
+        return self._mode[:3], *super()._how()
 
     _acquire = Handle._acquire
 
@@ -71,7 +76,7 @@ class SharingLock(Lock):
                         return True
                     next(hold, None)
                 except BaseException:
-                    self._undo(hold)
+                    self._undo(hold, level)
                     raise
         return False
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from _collections_abc import Iterable
+
+from lockutils.backends.file.naming import name_of
+from lockutils.front.arguments import check_options, warn_of_path
 from lockutils.front.group import lock_all
 from lockutils.front.lock import lock
 from lockutils.front.settings import check_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
     from types import CodeType
     from typing import Any, ParamSpec, TypeVar
 
@@ -24,7 +29,16 @@ if TYPE_CHECKING:
     Fill = Callable[[tuple[Any, ...], dict[str, Any]], Any]
 
 # of code objects: inspect.CO_*, which costs 10 ms to import
-_GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200
+_GENERATOR, _COROUTINE, _ITERABLE_COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x100, 0x200
+
+#: what has a body that runs later, by the name of its type
+_BODIES = {
+    "coroutine": "coroutine",
+    "generator": "generator",
+    "async_generator": "generator",
+    "_GeneratorContextManager": "context manager",
+    "_AsyncGeneratorContextManager": "context manager",
+}
 
 
 def synchronized(
@@ -46,7 +60,8 @@ def synchronized(
 
     The function may be any callable: a function or method, a coroutine function (the wait
     suspends the task), a generator or async generator function (the lock is held from the
-    first item until the generator ends or is closed).
+    first item until the generator ends or is closed), a context manager as ``contextlib`` makes
+    them (the lock is held over the body).
 
     :param name: a name, or a template over the arguments of the call, ``"image-{image.id}"``;
         ``{{`` and ``}}`` stand for braces.  Several names or templates are taken all together,
@@ -55,24 +70,40 @@ def synchronized(
     The other parameters are those of :func:`lock`, and so are the exceptions: of a bad
     argument at once, of an acquisition by the call.
 
+    A call of the decorated function raises :class:`TypeError` if the function returns a
+    coroutine, a generator or a context manager that has not begun: its body would run unlocked.
+
+    :raises TypeError: by the decorator, over a class, or over what is not callable
     :raises ValueError: if the template is malformed or has a field that no call can fill
     """
     modes: dict[str, Any] = {"timeout": timeout, "shared": shared, "slots": slots}
     modes["reentrant"] = reentrant
-    what = name if isinstance(name, str) else list(name)
+    what = _names(name)
     # for the errors of bad arguments, now and not at the first call
     for one in [what] if isinstance(what, str) else what:
-        lock(one, lock_file_prefix, semaphores=semaphores, blocking=blocking, **modes)
+        lock(one, lock_file_prefix, False, None, True, semaphores, delay, fair, blocking, **modes)
+    check_options(external=external)
     if lock_path is not None:
         check_path(lock_path, "lock_path")
+        if not external:
+            warn_of_path(lock_path)
+            lock_path = None
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         import functools  # which the command line, say, has no use for
 
         if isinstance(function, (classmethod, staticmethod)):
             return type(function)(decorate(function.__func__))
+        if isinstance(function, type):
+            raise TypeError(
+                f"synchronized() would lock the making of class {function.__qualname__}, and not "
+                "its methods: decorate those"
+            )
         if not callable(function):
-            raise TypeError(f"synchronized() wraps a callable, not {function!r}")
+            raise TypeError(
+                f"synchronized() wraps a callable, not {function!r}: of several decorators, "
+                "it is the one next to the function"
+            )
         by = _name(function)
         options = lock_file_prefix, external, lock_path, by, semaphores, delay, fair, blocking
         take: Callable[..., Lock | LockGroup] = lock if isinstance(what, str) else lock_all
@@ -84,9 +115,20 @@ def synchronized(
             return take(what if fill is None else fill(args, kwargs), *options)
 
         wrapper: Any = functools.wraps(function)(_wrap(function, lock_of_call))
+        if isinstance(function, functools._lru_cache_wrapper):
+            for method in ("cache_clear", "cache_info", "cache_parameters"):
+                setattr(wrapper, method, getattr(function, method))
         return wrapper  # type: ignore[no-any-return]
 
     return decorate
+
+
+def _names(name: object) -> str | list[str]:
+    if hasattr(name, "__code__") or isinstance(name, (type, classmethod, staticmethod)):
+        raise TypeError(f"the name of the lock is missing: @synchronized('name') over {name!r}")
+    if isinstance(name, (str, bytes, bytearray)) or not isinstance(name, Iterable):
+        return name_of(name)
+    return [name_of(one) for one in name]
 
 
 def _filler(what: str | list[str], function: Callable[..., Any]) -> Fill | None:
@@ -107,8 +149,24 @@ def _filler(what: str | list[str], function: Callable[..., Any]) -> Fill | None:
 
 
 def _wrap(function: Callable[..., Any], lock_of_call: LockOfCall) -> Callable[..., Any]:
+    contextlib: Any = sys.modules.get("contextlib")
+    code = getattr(function, "__code__", None)
+    if contextlib is not None and code is contextlib.contextmanager(_wrap).__code__:
+
+        def run_context(*args: Any, **kwargs: Any) -> Iterator[Any]:
+            with lock_of_call(args, kwargs), function(*args, **kwargs) as value:
+                yield value
+
+        return contextlib.contextmanager(run_context)  # type: ignore[no-any-return]
+    if contextlib is not None and code is contextlib.asynccontextmanager(_wrap).__code__:
+
+        async def run_async_context(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+            async with lock_of_call(args, kwargs), function(*args, **kwargs) as value:
+                yield value
+
+        return contextlib.asynccontextmanager(run_async_context)  # type: ignore[no-any-return]
     flags = _flags(function)
-    if flags & _COROUTINE:
+    if flags & (_COROUTINE | _ITERABLE_COROUTINE):
 
         async def run_coroutine(*args: Any, **kwargs: Any) -> Any:
             async with lock_of_call(args, kwargs):
@@ -146,9 +204,37 @@ def _wrap(function: Callable[..., Any], lock_of_call: LockOfCall) -> Callable[..
 
     def run(*args: Any, **kwargs: Any) -> Any:
         with lock_of_call(args, kwargs):
-            return function(*args, **kwargs)
+            result = function(*args, **kwargs)
+        if type(result).__name__ in _BODIES:
+            _refuse_body(result, function)
+        return result
 
     return run
+
+
+def _refuse_body(result: Any, function: Callable[..., Any]) -> None:
+    """Refuse a coroutine or generator that has not begun: it would run without the lock.
+
+    :raises TypeError: names the function; ``result`` is closed, so that nobody need await it
+    """
+    import inspect
+
+    body = getattr(result, "gen", result)  # of a context manager
+    if inspect.isgenerator(body):
+        begun = inspect.getgeneratorstate(body) != inspect.GEN_CREATED
+    elif inspect.iscoroutine(body):
+        begun = inspect.getcoroutinestate(body) != inspect.CORO_CREATED
+    else:
+        begun = not inspect.isasyncgen(body)
+    if begun:
+        return
+    close = getattr(body, "close", None)
+    if close is not None:
+        close()
+    raise TypeError(
+        f"{_name(function)} returned a {_BODIES[type(result).__name__]}, which would run without "
+        "the lock: put synchronized() next to the function that has the body, below any decorator"
+    )
 
 
 def _name(function: Any) -> str:

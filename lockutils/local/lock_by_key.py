@@ -9,7 +9,7 @@ from lockutils.local.wait_queue import WaitQueue
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
-    from typing import Any
+    from typing import Any, NoReturn
 
 
 class LockByKey:
@@ -25,6 +25,8 @@ class LockByKey:
     """
 
     def __init__(self, lock_factory: Callable[[], Any] | None = None) -> None:
+        if lock_factory is not None and not callable(lock_factory):
+            raise TypeError(f"lock_factory must be callable, not {lock_factory!r}")
         self._plain = lock_factory is None
         self.registry: Registry[Any] = Registry(lock_factory or WaitQueue)
 
@@ -41,6 +43,16 @@ class LockByKey:
         return Lock(name, name, found)
 
     __call__ = __getitem__
+
+    def __copy__(self) -> LockByKey:
+        """Return this very container: another one would let in a second holder of each key."""
+        return self
+
+    def __deepcopy__(self, _: object) -> LockByKey:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"a {type(self).__name__} is of this process alone")
 
     def __len__(self) -> int:
         """The number of live keys."""

@@ -26,7 +26,8 @@ class Level:
     __slots__ = ("scoped",)
 
     def __init__(self, scoped: bool) -> None:
-        self.scoped = scoped
+        #: whether it is held by ``with``, or by hand; ``None``: it is given up
+        self.scoped: bool | None = scoped
 
 
 class SharedWaiter(Waiter):

@@ -9,6 +9,7 @@ the lock, and whoever passes the waiter pops it before.
 from __future__ import annotations
 
 import sys
+from _warnings import warn  # the same as warnings', which takes time to import
 
 from lockutils.local.caller import (
     current_greenlet,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from lockutils.backends.base import Request
     from lockutils.local.caller import Thread
+    from lockutils.local.shared_waiters import Level
     from lockutils.local.wait_queue import WaitQueue
     from lockutils.parking.base import Parker
 
@@ -164,7 +166,7 @@ class Waiter:
 
 
 def take_turn(
-    queue: WaitQueue, waiter: Waiter, level: object = None, returns: bool = False
+    queue: WaitQueue, waiter: Waiter, level: Level | None = None, returns: bool = False
 ) -> Generator[None, None, None]:
     """Enter ``queue`` at the first step; undo whatever ``waiter`` has at the second.
 
@@ -176,6 +178,7 @@ def take_turn(
     :param level: of a reentrant lock, the level to enter and to leave
     :param returns: the waiter was passed before, and does not go to the end of the queue
     """
+    dropped = False
     try:
         if level is not None:
             waiter.enter_level(queue, level)
@@ -184,6 +187,10 @@ def take_turn(
         else:
             queue.append(waiter)
         yield
+    except GeneratorExit:
+        # acquired by hand, and not undone; a forked child drops what is its parent's
+        dropped = (level or waiter).scoped is False and waiter in queue
+        raise
     finally:
         try:
             waiter.leave(queue, level)
@@ -196,3 +203,19 @@ def take_turn(
                 waiter.leave(queue, level)
                 raise
             raise
+        if dropped:
+            _warn_of_drop(queue)
+
+
+def _warn_of_drop(queue: WaitQueue) -> None:
+    """Tell where the last reference to a handle that held was dropped."""
+    if sys.is_finalizing():
+        return  # to hold until the process ends is no slip
+    registries = _modules["lockutils.local.registry"].registries_of_names()
+    found = [key for one in registries for key, its in one.items() if its is queue]
+    name = f" {found[0]!r}" if found else ""
+    warn(
+        f"a handle of the lock{name} was dropped while it held: keep it until it is released",
+        ResourceWarning,
+        stacklevel=3,
+    )

@@ -73,6 +73,9 @@ class InterProcessLock(fasteners.InterProcessLock):  # type: ignore[misc]
         queue = _queues.get(next(_numbers))
         self._handle = Lock(key, key, queue, directory, do_log=False)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.path, self.sleep_func)  # a free one
+
     @property
     def acquired(self) -> bool:
         """Whether it is held by this process."""

@@ -10,13 +10,18 @@ if TYPE_CHECKING:
 
 
 def limit_of(blocking: bool, timeout: float | None) -> float | None:
-    """Return how long to wait, in seconds: 0 for a single try, ``None`` for ever.
+    """Return how long to wait, in seconds: 0 for a single try, ``None`` without end.
 
-    :raises TypeError: if ``timeout`` is not a number
-    :raises ValueError: if it is negative or NaN, or comes with ``blocking=False``
+    ``blocking=False`` gives ``False``, which is a 0, too: its error differs from a time-out's.
+
+    :raises TypeError: if ``blocking`` is not a bool, or ``timeout`` not a number
+    :raises ValueError: if ``timeout`` is negative or NaN, or comes with ``blocking=False``
     """
+    if blocking is not True and blocking is not False:
+        cure = f": write timeout={blocking!r}" if isinstance(blocking, (int, float)) else ""
+        raise TypeError(f"blocking must be True or False, not {blocking!r}{cure}")
     if timeout is None:
-        return None if blocking else 0
+        return None if blocking else False
     if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
         raise TypeError(f"timeout must be a number of seconds or None, not {timeout!r}")
     if timeout < 0 or timeout != timeout:

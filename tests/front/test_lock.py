@@ -7,6 +7,8 @@ import gc
 import math
 import os
 import threading
+import uuid
+from unittest import mock
 
 import lock_peers
 import pytest
@@ -223,10 +225,20 @@ def test_any_string_is_a_name(name, options):
         assert not is_held(name + "-", **options)
 
 
-@pytest.mark.parametrize("args", [(None,), (7,), (b"x",), (("x",),), ("x", 7)])
-def test_a_name_is_a_string(args):
+@pytest.mark.parametrize("args", [(None,), (b"x",), (bytearray(b"x"),), ("x", 7)])
+def test_what_is_not_a_name(args):
     with pytest.raises(TypeError, match="str"):
         lockutils.lock(*args)
+
+
+@pytest.mark.parametrize("what", [7, uuid.UUID(int=7), mock.Mock(), ("x",)])
+def test_another_object_stands_for_its_str(what, options):
+    handle = lockutils.lock(what, **options)
+    assert handle.name == str(what)
+    with handle:
+        assert is_held(str(what), **options)
+        assert lockutils.lock_all([what], **options).names == [str(what)]
+        assert str(what) in lockutils.held()
 
 
 # --- how long to wait
@@ -234,12 +246,13 @@ def test_a_name_is_a_string(args):
 
 @pytest.mark.parametrize("given", [{"blocking": False}, {"timeout": 0}, {"timeout": 0.0}])
 def test_a_single_try(given, held, options):
+    kind = lockutils.LockTimeout if "timeout" in given else AcquireLockFailedException
     handle = lockutils.lock(NAME, **given, **options)
     assert handle.acquire() is False
     assert lockutils.lock(NAME, **options).acquire(**given) is False
     with pytest.raises(AcquireLockFailedException, match=NAME) as caught, handle:
         pass
-    assert type(caught.value) is AcquireLockFailedException
+    assert type(caught.value) is kind
     assert (caught.value.lock_name, caught.value.waited) == (NAME, 0)
     held.release()
     assert handle.acquire() is True

@@ -15,7 +15,8 @@ from lockutils.front.handle import Lock
 
 @pytest.fixture(params=["internal", "external"])
 def where(request, tmp_path):
-    yield {"external": request.param == "external", "lock_path": tmp_path / "locks"}
+    external = request.param == "external"
+    yield {"external": True, "lock_path": tmp_path / "locks"} if external else {}
     gc.collect()
     # a helper of one that gave up may still be about it
     until(lambda: not any(str(tmp_path) in path for path in open_descriptors().values()), "no leak")
@@ -56,8 +57,8 @@ def test_one_name_is_not_several(names):
 
 
 def test_what_is_not_a_name(where):
-    with pytest.raises(TypeError, match="7"):
-        lockutils.lock_all(["a", 7], **where)
+    with pytest.raises(TypeError, match="None"):
+        lockutils.lock_all(["a", None], **where)
     assert is_free("a")
 
 
@@ -66,7 +67,7 @@ def test_what_is_not_a_name(where):
     ("limit", "error"),
     [
         ({"blocking": False}, lockutils.AcquireLockFailedException),
-        ({"timeout": 0}, lockutils.AcquireLockFailedException),
+        ({"timeout": 0}, lockutils.LockTimeout),
         ({"timeout": 0.01}, lockutils.LockTimeout),
     ],
 )
@@ -81,7 +82,7 @@ def test_all_or_none(where, taken, limit, error):
 
     assert type(caught.value) is error
     assert caught.value.lock_name == taken
-    assert (caught.value.waited > 0) == (error is lockutils.LockTimeout)
+    assert (caught.value.waited > 0) == bool(limit.get("timeout"))
     assert lockutils.held() == {taken}
     other.release()
     with group:
@@ -179,7 +180,7 @@ def test_on_the_clock_of_trio(where):
         assert 500 <= trio.current_time() - start < 600
         others[1].release()
 
-    elsewhere = lockutils.Semaphores() if where["external"] else None
+    elsewhere = lockutils.Semaphores() if where else None
     trio.run(main, clock=MockClock(autojump_threshold=0.01))
 
 
@@ -220,8 +221,8 @@ def test_the_decorator_takes_several(where):
     assert asyncio.run(coroutine("b")) == {"b"}
     with pytest.raises(ValueError, match="no parameter 'z'"):
         lockutils.synchronized(["a", "{z}"])(lambda x: None)
-    with pytest.raises(TypeError, match="5"):
-        lockutils.synchronized(["a", 5])
+    with pytest.raises(TypeError, match="None"):
+        lockutils.synchronized(["a", None])
     with pytest.raises(ValueError, match="slots"):
         lockutils.synchronized("a", shared=True, slots=2)
 

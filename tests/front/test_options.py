@@ -11,6 +11,9 @@ from lock_peers import Background, open_descriptors, until
 
 import lockutils
 
+# each of them is given, with and without external
+pytestmark = pytest.mark.filterwarnings("ignore:lock_path=")
+
 OPTIONS = {"fair": True, "shared": True, "slots": 2, "reentrant": True, "external": True}
 NAMES = {"one name": ["it"], "several names": ["it", "that"]}
 

@@ -14,7 +14,9 @@ from lockutils.local.shared_waiters import SharedWaiter
 @pytest.fixture(params=["internal", "external"])
 def lock(request, tmp_path):
     """Makes handles; at the end nobody holds or waits, and nothing is open."""
-    where = {"external": request.param == "external", "lock_path": tmp_path / "locks"}
+    where = {"external": True, "lock_path": tmp_path / "locks"}
+    if request.param == "internal":
+        where.clear()
     if request.param == "external" and os.name != "posix":
         pytest.skip("no fcntl")
     names = set()

@@ -1,10 +1,13 @@
 """The decorator: every kind of callable runs under the lock, and else is as it was."""
 
+import abc
 import asyncio
 import contextlib
 import functools
+import gc
 import inspect
 import sys
+import types
 from unittest import mock
 
 import pytest
@@ -131,14 +134,13 @@ def test_below_it_may_be_a_class_or_static_method(kind):
     assert Below().method(1) == ((*first, 1), True)
 
 
-def test_a_class():
-    @synchronized(NAME)
-    class Made:
-        def __init__(self, x):
-            self.x, self.held = x, is_held()
+def test_a_class_is_refused():
+    """It would become a function."""
+    with pytest.raises(TypeError, match=r"class test_a_class_is_refused.<locals>.Made.*methods"):
 
-    made = Made(1)
-    assert (made.x, made.held) == (1, True)
+        @synchronized(NAME)
+        class Made:
+            pass
 
 
 def test_a_built_in_function():
@@ -564,7 +566,7 @@ kinds = pytest.mark.parametrize(
     ("options", "error"),
     [
         ({"blocking": False}, lockutils.AcquireLockFailedException),
-        ({"timeout": 0}, lockutils.AcquireLockFailedException),
+        ({"timeout": 0}, lockutils.LockTimeout),
         ({"timeout": 0.001}, lockutils.LockTimeout),
     ],
 )
@@ -672,16 +674,164 @@ def test_one_decorator_serves_several_functions():
         outer()
 
 
+# --- over and under other decorators
+
+
+def passing_on(function):
+    """A decorator that hides what kind of function it is over."""
+
+    @functools.wraps(function)
+    def call(*args):
+        return function(*args)
+
+    return call
+
+
+@contextlib.contextmanager
+def managed(x):
+    yield x, is_held()
+
+
+@contextlib.asynccontextmanager
+async def managed_later(x):
+    yield x, is_held()
+
+
+async def coroutine(x):
+    return x
+
+
+def generator(x):
+    yield x
+
+
+async def async_generator(x):
+    yield x
+
+
+def test_over_a_context_manager_it_is_held_over_the_body():
+    wrapped = synchronized(NAME)(managed)
+    with wrapped(1) as inside:
+        assert inside == (1, True)
+        assert is_held()
+    assert not is_held()
+    assert wrapped(1)(is_held)() is True  # as a decorator
+    with pytest.raises(ZeroDivisionError), wrapped(1):
+        raise ZeroDivisionError
+    assert not is_held()
+
+
+def test_over_an_async_context_manager_it_is_held_over_the_body():
+    wrapped = synchronized(NAME)(managed_later)
+
+    async def use():
+        async with wrapped(1) as inside:
+            return inside, is_held()
+
+    assert run(use()) == ((1, True), True)
+    assert not is_held()
+
+
+def test_under_a_context_manager_it_is_held_over_the_body():
+    with contextlib.contextmanager(synchronized(NAME)(managed.__wrapped__))(1) as inside:
+        assert inside == (1, True)
+        assert is_held()
+
+
+def test_over_a_generator_that_can_be_awaited():
+    @synchronized(NAME)
+    @types.coroutine
+    def old(x):
+        yield from asyncio.sleep(0).__await__()
+        return x, is_held()
+
+    async def use():
+        return await old(1)
+
+    assert run(use()) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "function", [coroutine, generator, async_generator, managed, managed_later]
+)
+@pytest.mark.filterwarnings("error")
+def test_a_body_that_would_run_without_the_lock_is_refused(function):
+    wrapped = synchronized(NAME)(passing_on(function))
+    with pytest.raises(TypeError, match=f"{function.__name__} returned .* next to the function"):
+        wrapped(1)
+    gc.collect()  # nobody has to await it
+
+
+def test_a_generator_that_has_begun_is_a_result_like_any_other():
+    begun = generator(1)
+    next(begun)
+    assert synchronized(NAME)(lambda: begun)() is begun
+
+
+def test_with_a_cache():
+    counted = synchronized(NAME)(functools.cache(lambda x: is_held()))
+    assert (counted(1), counted(1), counted.cache_info().hits) == (True, True, 1)
+    counted.cache_clear()
+    assert counted.cache_info().hits == 0
+    assert functools.cache(synchronized(NAME)(lambda x: is_held()))(1) is True
+
+
+def test_with_single_dispatch():
+    over = synchronized(NAME)(functools.singledispatch(lambda x: ("any", is_held())))
+    over.register(int)(lambda x: ("int", is_held()))
+    assert (over(""), over(1)) == (("any", True), ("int", True))
+    under = functools.singledispatch(synchronized(NAME)(lambda x: ("any", is_held())))
+    assert under(1) == ("any", True)
+
+
+def test_with_an_abstract_method():
+    class Abstract(abc.ABC):  # noqa: B024
+        over = synchronized(NAME)(abc.abstractmethod(lambda self: None))
+        under = abc.abstractmethod(synchronized(NAME)(lambda self: None))
+
+    assert Abstract.__abstractmethods__ == {"over", "under"}
+
+
+def test_with_a_property_and_a_partial_method():
+    class Below:
+        held = property(synchronized(NAME)(lambda self: is_held()))
+
+        @synchronized(NAME)
+        def method(self, x):
+            return x, is_held()
+
+        one = functools.partialmethod(method, 1)
+
+    assert Below().held is True
+    assert Below().one() == (1, True)
+
+
+@pytest.mark.parametrize(
+    "descriptor", [property(len), functools.partialmethod(len), functools.singledispatchmethod(len)]
+)
+def test_what_is_no_callable_is_refused(descriptor):
+    with pytest.raises(TypeError, match="next to the function"):
+        synchronized(NAME)(descriptor)
+
+
 # --- bad arguments
 
 
 @pytest.mark.parametrize(
     ("args", "options", "error"),
     [
-        ((7,), {}, TypeError),
+        (([NAME, None],), {}, TypeError),
         ((None,), {}, TypeError),
         ((b"name",), {}, TypeError),
         ((lambda: None,), {}, TypeError),  # @synchronized without its name
+        ((classmethod(len),), {}, TypeError),
+        ((object,), {}, TypeError),
+        ((NAME,), {"external": 1}, TypeError),
+        ((NAME,), {"fair": None}, TypeError),
+        ((NAME,), {"shared": "yes"}, TypeError),
+        ((NAME,), {"reentrant": 1}, TypeError),
+        ((NAME,), {"blocking": 0.2}, TypeError),
+        ((NAME,), {"delay": "0.1"}, TypeError),
         ((NAME, 7), {}, TypeError),
         ((NAME,), {"timeout": -1}, ValueError),
         ((NAME,), {"timeout": float("nan")}, ValueError),

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 
+from lockutils.parking.native import get_ident
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 
         #: the descriptor, if it is open
         fd_box: list[int]
+
+        #: the thread whose fork moves it to the child, which keeps it
+        moves: int
 
         #: of the file
         @property
@@ -28,8 +33,11 @@ owners: set[Owner] = set()
 
 
 def _after_fork_in_child() -> None:
-    paths = set()
+    paths, moved, thread = set(), set(), get_ident()
     for owner in owners:
+        if owner.moves == thread:
+            moved.add(owner)
+            continue
         fd_box = owner.fd_box
         if fd_box:
             _close(fd_box.pop())
@@ -37,6 +45,7 @@ def _after_fork_in_child() -> None:
             # Another thread was between the system call and Python's note of it.
             paths.add(owner.path)
     owners.clear()
+    owners.update(moved)
     if paths:
         _close_files(paths)
 

@@ -15,7 +15,7 @@ from lockutils.errors import LockPathError, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
     from lockutils.backends.base import Request
     from lockutils.backends.file.queue import QueueRange
@@ -58,6 +58,9 @@ class Directory:
 
     def __hash__(self) -> int:
         return hash(self.path)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.path,)
 
     def file_of(self, key: str) -> bytes:
         """Return the path of the lock file of ``key``.
@@ -138,6 +141,9 @@ class DefaultDirectory(Directory):
     def __init__(self, path: bytes, user: int) -> None:
         super().__init__(path)
         self.owner = user
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.path, self.owner)
 
     def make(self) -> None:
         """Create the directory for this user alone, or check the one that is there.

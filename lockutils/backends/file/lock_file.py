@@ -36,6 +36,7 @@ class LockFile:
     _kinds = lock_kinds.BOTH
     _sweeps = False
     _writable = True
+    moves = 0
 
     def __init__(self, key: str, directory: Directory) -> None:
         self._directory = directory

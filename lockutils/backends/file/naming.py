@@ -23,6 +23,16 @@ _READABLE_PART = 70  # and the digest makes LENGTH_FOR_ANY at most
 _HEX = frozenset("0123456789ABCDEF")
 
 
+def name_of(what: object) -> str:
+    """Return the name of a lock that is asked for by ``what``: itself, or its ``str``.
+
+    :raises TypeError: if it is ``None`` or bytes, whose ``str`` nobody means
+    """
+    if what is None or isinstance(what, (bytes, bytearray)):
+        raise TypeError(f"the name of a lock must be a str, not {what!r}")
+    return what if isinstance(what, str) else str(what)
+
+
 def key_of(name: str, prefix: str | None = None) -> str:
     """Return the key that all handles of this name and prefix meet on.
 

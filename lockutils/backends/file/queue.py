@@ -237,6 +237,7 @@ class _QueueFile:
 
 class _Descriptor:
     __slots__ = ("fd_box", "path")
+    moves = 0
 
     def __init__(self, fd_box: list[int], path: bytes) -> None:
         self.fd_box = fd_box

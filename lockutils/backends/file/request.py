@@ -283,6 +283,11 @@ class FileRequest(LockFile):
                     # Here a process may lose its core for long, so that several signals come.
                     entry.give_back()
 
+    def leave_to_child(self) -> None:
+        self.grant = None
+        syscalls.close(self.fd_box)  # an unlock would be the child's, too
+        owners.discard(self)
+
     def hand_to_children(self) -> None:
         if self.grant is None:
             raise RuntimeError("the lock is not held")
