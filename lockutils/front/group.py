@@ -6,7 +6,7 @@ from time import monotonic
 
 from lockutils.backends.file.naming import key_of, name_of
 from lockutils.front.arguments import check_options
-from lockutils.front.handle import Handle
+from lockutils.front.base import Handle
 from lockutils.front.lock import lock
 from lockutils.parking import task_parker
 from lockutils.parking.deadline import Deadline, limit_of

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from lockutils.front.arguments import check_options
-from lockutils.front.handle import Handle, Lock
+from lockutils.front.base import Handle
+from lockutils.front.handle import Lock
 from lockutils.front.pending import PendingAcquire
 from lockutils.local.shared_waiters import Level, SharedWaiter
 from lockutils.local.waiters import Waiter, snapshot, take_turn

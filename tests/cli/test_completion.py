@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from lockutils.cli.options import names_of
-from lockutils.cli.run import _OPTIONS
+from lockutils.cli.run_options import OPTIONS
 
 FOLDER = Path(__file__).parents[2] / "completion"
-NAMES = {name for option in _OPTIONS for name in names_of(option, _OPTIONS)}
+NAMES = {name for option in OPTIONS for name in names_of(option, OPTIONS)}
 #: prints what the last of its words can become
 BASH = """
 source "$0" && COMP_WORDS=("$@") && COMP_CWORD=$(($# - 1)) && _lockutils
@@ -63,7 +63,7 @@ def test_options_with_a_value_are_known_as_such():
     """What follows such an option is not the command."""
     bash, fish = ((FOLDER / name).read_text() for name in ("lockutils", "lockutils.fish"))
     values = {
-        name for option in _OPTIONS if _OPTIONS[option][1] for name in names_of(option, _OPTIONS)
+        name for option in OPTIONS if OPTIONS[option][1] for name in names_of(option, OPTIONS)
     }
     long = {name for name in values if name.startswith("--")}
     pattern = re.search(r"--lock \|[^)]*\)", bash)[0]

@@ -195,6 +195,10 @@ class LockFile:
 
     # --- letting go
 
+    def leave_to_child(self) -> None:
+        syscalls.close(self.fd_box)  # an unlock would be the child's, too
+        owners.discard(self)
+
     def _let_go(self) -> None:
         if self.fd_box:
             syscalls.release(self.fd_box)

@@ -59,8 +59,7 @@ class FileRequest(LockFile):
     def __init__(self, key: str, directory: Directory, fair: bool = False) -> None:
         super().__init__(key, directory)
         self._fair = fair
-        if fair:
-            self._strict = True
+        self._strict = fair or self._strict
 
     # --- without waiting
 
@@ -282,11 +281,6 @@ class FileRequest(LockFile):
                 finally:
                     # Here a process may lose its core for long, so that several signals come.
                     entry.give_back()
-
-    def leave_to_child(self) -> None:
-        self.grant = None
-        syscalls.close(self.fd_box)  # an unlock would be the child's, too
-        owners.discard(self)
 
     def hand_to_children(self) -> None:
         if self.grant is None:
