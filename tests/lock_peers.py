@@ -47,6 +47,14 @@ print("released", flush=True)
 sys.stdin.readline()
 """
 OURS = "lock('name', external=True, lock_path=sys.argv[1])"
+# As HOLDER, of what polls: says "tries" when its first try has failed.
+POLLER = HOLDER.replace(
+    "lock.acquire()",
+    """from time import sleep
+tries = ["tries"]
+lock.sleep_func = lambda seconds: tries and print(tries.pop(), flush=True) or sleep(seconds)
+lock.acquire()""",
+)
 FILE_LOCK = "external_lock('name', lock_path=sys.argv[1])"
 
 _ROOT = str(Path(lockutils.__file__).parents[1])
