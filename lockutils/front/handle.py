@@ -224,7 +224,7 @@ class Lock(Handle):
         first = self._queue.first()
         if first is None:
             return None
-        return Holder(os.getpid(), f"thread {_thread_name(first.thread.ident)}")
+        return Holder(os.getpid(), first.whose())
 
 
 def _finish(limit: int, queue: WaitQueue, hold: Hold) -> None:
@@ -239,11 +239,3 @@ def _finish(limit: int, queue: WaitQueue, hold: Hold) -> None:
                 break
             except RecursionError:
                 pass
-
-
-def _thread_name(ident: int) -> str:
-    threading = sys.modules.get("threading")
-    for thread in () if threading is None else threading.enumerate():
-        if thread.ident == ident:
-            return str(thread.name)
-    return str(ident)

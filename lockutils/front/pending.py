@@ -197,14 +197,19 @@ class PendingAcquire:
         upgrades = first is not None and first.shared and not waiter.shared
         if not (deadline.left() is None or upgrades):
             return
-        if not queue.waits_for_itself(waiter, by_task=by_task):
+        holder = queue.waits_for_itself(waiter, by_task=by_task)
+        if holder is None:
             return
-        if upgrades:
-            cure = "release it first, or ask for it exclusively at once"
-        elif waiter.task is not None and not by_task:
-            cure = "use 'async with', which does not stop the event loop, or reentrant=True"
+        name = self.lock.name
+        if not holder.is_of_same(waiter):
+            who = holder.whose()
+            problem = f"{who} holds {name!r}, and cannot release it while the caller waits"
+            cure = "release it before the event loop runs"
+            if holder.task is not None:
+                cure = "use 'async with', which does not stop the event loop"
         else:
+            problem = f"the caller holds {name!r}, and would wait for itself"
             cure = "use reentrant=True each time if this is meant"
-        raise DeadlockError(
-            f"the caller holds {self.lock.name!r}, and would wait for itself: {cure}"
-        )
+            if upgrades:
+                cure = "release it first, or ask for it exclusively at once"
+        raise DeadlockError(f"{problem}: {cure}")

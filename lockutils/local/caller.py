@@ -8,10 +8,11 @@ belongs to another.
 
 from __future__ import annotations
 
+import os
 import sys
 from weakref import ref
 
-from lockutils.parking.native import get_ident, local
+from lockutils.parking.native import get_ident, get_native_id, local
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,10 +25,19 @@ here = local()
 class Thread:
     """A native thread, as long as anybody knows it."""
 
-    __slots__ = ("ident",)
+    __slots__ = ("ident", "native_id")
 
     def __init__(self) -> None:
         self.ident: int = get_ident()
+        self.native_id: int = get_native_id()
+
+    def __str__(self) -> str:
+        threading = _modules.get("threading")
+        for thread in () if threading is None else threading.enumerate():
+            if thread.ident == self.ident:
+                return f"thread {thread.name}"
+        # one that threading does not know; the first of a process has its number
+        return "thread MainThread" if self.native_id == os.getpid() else f"thread {self.native_id}"
 
 
 def current_thread() -> Thread:

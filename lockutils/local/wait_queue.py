@@ -161,11 +161,11 @@ class WaitQueue(list[Waiter]):
         """Return the waiters that hold the lock."""
         return [waiter for waiter in snapshot(self) if waiter.scoped is not None]
 
-    def waits_for_itself(self, waiter: Waiter, *, by_task: bool) -> bool:
-        """Whether ``waiter`` waits for what only its own owner can release, and so never will."""
+    def waits_for_itself(self, waiter: Waiter, *, by_task: bool) -> Waiter | None:
+        """Return the holder that cannot release what ``waiter`` waits for, while it waits."""
         first = self.first()
         if first is None:
-            return False
+            return None
         others = snapshot(self) if first.joint else [first]
         if waiter.is_next(self):  # what it waits for is outside of the process
             others = [other for other in others if other.place is not None]
@@ -174,7 +174,7 @@ class WaitQueue(list[Waiter]):
             for other in others
             if other is not waiter and waiter.waits_for_itself(other, by_task=by_task)
         ]
-        return len(mine) >= waiter.slots
+        return mine[-1] if len(mine) >= waiter.slots else None
 
     def forget_parent(self) -> None:
         """In a forked child: whoever held does so in the parent alone.

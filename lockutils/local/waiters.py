@@ -151,6 +151,14 @@ class Waiter:
         """Whether both are of one and the same thread, greenthread or task."""
         return self.stops(other) and self.task is other.task
 
+    def whose(self) -> str:
+        """Return the name of its thread, and of its task if it has one."""
+        task = None if self.task is None else self.task()
+        if task is None:
+            return str(self.thread)
+        name = task.get_name() if hasattr(task, "get_name") else getattr(task, "name", "?")
+        return f"task {name} of {self.thread}"
+
     def waits_for_itself(self, other: Waiter, *, by_task: bool) -> bool:
         """Whether the holder ``other`` cannot go on while this one waits.
 
