@@ -147,7 +147,7 @@ if os.getuid() == 0:
     os.setuid(65534)  # to whom the limit applies
 try:
     os.fork()
-except BlockingIOError:
+except OSError:  # CPython 3.10 loses the errno of it
     print("failed", handle, flush=True)
 sys.stdin.readline()
 handle.release()

@@ -6,7 +6,7 @@ import sys
 
 import anyio
 import pytest
-from lock_peers import WATCHDOG, Background, run_python
+from lock_peers import Background, run_python
 
 import lockutils
 
@@ -181,27 +181,43 @@ def test_a_nested_loop(external, tmp_path):
     assert run_python(NESTED, str(where)) == "done\n"
 
 
-def test_asyncio_on_top_of_trio(locks):
-    import trio
-    import trio_asyncio
+# In a process of its own: trio_asyncio has asyncio.run() make loops of its own kind.
+ON_TRIO = """
+import asyncio, sys
+import trio, trio_asyncio
+import lockutils
+where = eval(sys.argv[1])
+holder = lockutils.lock("x", semaphores=lockutils.Semaphores() if where else None, **where)
 
-    holder, make = locks
+def make():
+    return lockutils.lock("x", timeout=30, **where)
 
-    async def in_asyncio():
-        assert asyncio.current_task() is not None
-        with pytest.raises(asyncio.TimeoutError):
-            await asyncio.wait_for(make().async_acquire(), 0.05)
-        waiting = asyncio.ensure_future(make(timeout=WATCHDOG).async_acquire())
-        await asyncio.sleep(0)
-        holder.release()
-        assert await waiting
+async def in_asyncio():
+    assert asyncio.current_task() is not None
+    try:
+        await asyncio.wait_for(make().async_acquire(), 0.05)
+        raise AssertionError("it is held")
+    except asyncio.TimeoutError:
+        pass
+    waiter = make()
+    waiting = asyncio.ensure_future(waiter.async_acquire())
+    await asyncio.sleep(0)
+    holder.release()
+    assert await waiting
+    waiter.release()
 
-    async def main():
-        async with trio_asyncio.open_loop():
-            await holder.async_acquire()
-            await trio_asyncio.aio_as_trio(in_asyncio)()
-            async with make(timeout=WATCHDOG):  # the handle that waited is gone by now
-                return "done"
+async def main():
+    async with trio_asyncio.open_loop():
+        await holder.async_acquire()
+        await trio_asyncio.aio_as_trio(in_asyncio)()
+        async with make():
+            print("done")
 
-    assert Background(trio.run, main).result() == "done"
-    assert is_free(locks)
+trio.run(main)
+"""
+
+
+@pytest.mark.parametrize("external", [True, False])
+def test_asyncio_on_top_of_trio(external, tmp_path):
+    where = {"external": True, "lock_path": str(tmp_path)} if external else {}
+    assert run_python(ON_TRIO, str(where)) == "done\n"

@@ -39,7 +39,7 @@ def test_idle_ones_end_before_a_fork(tmp_path):
     lines = run(
         "with holder:\n"
         "    asyncio.run(wait(0.01))\n"
-        "assert helpers._running\n"
+        "while not helpers._idle: pass  # what it gave up, it gives back first\n"
         "if os.fork() == 0: os._exit(0)\n"
         "os.wait()\n"
         "print(len(helpers._running))\n",

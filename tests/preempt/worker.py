@@ -48,7 +48,7 @@ class Worker:
         self.turns = 0
 
     def goes_on(self):
-        return time.monotonic() < self._over
+        return time.monotonic() < self._over or not self.turns
 
     def log(self, event, key, kind):
         """One step, so that the order of the lines is that of the events."""
