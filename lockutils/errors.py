@@ -78,7 +78,7 @@ class LockTimeout(AcquireLockFailedException, TimeoutError):
 
 
 class DeadlockError(RuntimeError):
-    """The caller would wait for itself, for ever: it was refused at once.
+    """The caller would wait for itself without end, and was refused at once.
 
     It holds the lock itself, or a ``lockutils run`` does that waits for this process to end.
 

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
         finalisers may interrupt any step and call :meth:`cancel`.  Where one does so inside
         :meth:`try_now`, :meth:`enqueue` or :meth:`start` of its own thread, that step goes on
         and may still take the lock or a place in line.  So whoever called the step calls
-        :meth:`cancel` once more in the end, and that call lets go of everything.
+        :meth:`cancel` once more in the end, and that call releases everything.
         """
 
         #: set in one store, when all of the lock is held; ``None`` again after :meth:`cancel`
@@ -121,7 +121,7 @@ if TYPE_CHECKING:
         moves: int
 
         def leave_to_child(self) -> None:
-            """In the parent of such a fork: let go of the lock, and do not release it.
+            """In the parent of such a fork: close the lock without releasing it.
 
             A request that cannot be moved to another process has no such method.
             """

@@ -24,7 +24,7 @@ class Handle:
     __slots__ = ("__weakref__", "_timeout")
 
     def __init__(self, timeout: float | None) -> None:
-        #: how long to wait, in seconds: 0 tries once, None waits for ever
+        #: how long to wait, in seconds: 0 tries once, None waits without end
         self._timeout = timeout
 
     def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
@@ -34,7 +34,7 @@ class Handle:
         :param timeout: in seconds, for all locks together; ``None`` is the time-out that the
             handle was made with
         :return: whether the lock is held now; of several, either all are held or none
-        :raises DeadlockError: if the caller would wait for itself for ever
+        :raises DeadlockError: if the caller would wait for itself without end
         :raises LockPathError: if the lock file cannot be used
         :raises TypeError: if ``blocking`` is not a bool, or ``timeout`` not a number
         :raises ValueError: if ``timeout`` is negative or NaN, or comes with ``blocking=False``

@@ -35,7 +35,7 @@ class PendingAcquire:
     """One acquisition of a lock, by any kind of waiter.
 
     :param waiter: who asks, and for what
-    :param timeout: in seconds: 0 tries once, ``None`` waits for ever
+    :param timeout: in seconds: 0 tries once, ``None`` waits without end
     :param scoped: whether nobody but the caller can release the lock
     :param by_task: the wait suspends the calling task; else it blocks its thread or greenthread
     :param level: of a reentrant lock, the level to enter

@@ -180,7 +180,7 @@ def take_turn(
 
     A generator for one property: it cannot be left but through its ``finally``.  A signal
     handler may raise at the entry of any Python function, so that an ``__exit__`` or
-    ``__del__`` is skipped as a whole, and the lock is held for ever.  A generator that goes on
+    ``__del__`` is skipped as a whole, and the lock is never released.  A generator that goes on
     is inside its ``try`` already, and one that is dropped is closed by the interpreter.
 
     :param level: of a reentrant lock, the level to enter and to leave

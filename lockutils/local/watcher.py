@@ -1,8 +1,8 @@
 """Looks after waiters that are first and that an event loop or hub must run.
 
-A loop may be closed, or stopped for ever, after the wake was posted.  Whoever arrives looks at
-the first in line; this is for the case that nobody arrives any more.  It uses a helper thread
-while somebody who was woken has not run, and others wait for him.
+A loop may be closed, or stopped and never run again, after the wake was posted.  Each waiter that
+arrives looks at the first in line; this is for the case that none arrives any more.  It uses a
+helper thread while a waiter that was woken has not run, and others wait for it.
 """
 
 from __future__ import annotations

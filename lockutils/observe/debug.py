@@ -35,7 +35,7 @@ def watch_order(report: Callable[[Inversion], object] | None = None) -> None:
     """Report from now on when locks are taken in orders that can deadlock.
 
     One caller takes A and then B, another B and then A: as long as they do not meet, nothing
-    happens, and one day both wait for ever.  What each caller holds when it asks for another
+    happens, and one day both wait without end.  What each caller holds when it asks for another
     lock is remembered, over the life of the process; and when that closes a circle, of two
     locks or more, it is reported, once for the same locks, before the caller waits.  It is
     also where one caller did both, or where another lock keeps the callers apart.

@@ -3,7 +3,7 @@
 The libraries are looked up in ``sys.modules`` and never imported: where one is not loaded,
 it has no waiters.  Nor is anything of our own imported once ``import lockutils`` is done.
 Under a patched interpreter the import locks are green locks, and native threads that meet
-at a first import can stop each other for ever in the making of hubs.
+at a first import can stop each other without end in the making of hubs.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ class GeventWaker(HubWaker):
     """Rung by the event loop's own thread-safe watcher.
 
     The watcher is active only while somebody is parked: gevent takes a loop without active
-    watchers for one that waits for ever, and says so by LoopExit.
+    watchers for one that would never end, and says so by LoopExit.
     """
 
     @staticmethod

@@ -3,7 +3,7 @@
 A lock of the interpreter, because ``release`` may be called by anybody: a signal handler, a
 finaliser.  Not a ``SimpleQueue``: CPython 3.11 makes of its time-out a wait without end, if
 that passes before the wait has begun (the remaining time is negative by then, and negative
-means for ever).
+means without end).
 """
 
 from __future__ import annotations

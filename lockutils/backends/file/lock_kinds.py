@@ -47,8 +47,8 @@ def of_file(fd: int) -> LockKinds:
 def find_out(fd: int, directory: bytes) -> None:
     """Try both kinds on a file of our own in ``directory``, unless that was done before.
 
-    Remembered is only what tells something for ever: that the kinds are two, or one.  If there
-    is none at the moment, or no file can be made, the next claim may have more luck.
+    It remembers what is certain: that the kinds are two, or one.  If there is none at the moment,
+    or no file can be made, the next request tries again.
 
     :param fd: an open file of the same file system
     """

@@ -252,7 +252,7 @@ class FileRequest(LockFile):
         call, sleeper = self._call, self._sleeper
         if call is not None:
             if not call.cancel():
-                # The helper lets go of the lock.  The place in line goes at once.
+                # The helper releases the lock.  The place in line goes at once.
                 if self._entry is not None:
                     self._entry.give_back()
                 return

@@ -76,7 +76,7 @@ _UNLOCK = span(UNLOCK)
 #
 # A descriptor lives in a list of at most one, and is put there by the call into C that opens
 # it.  Between posix.open and the next line of Python a signal handler may raise, and the
-# descriptor would stay open for ever, perhaps with a lock on it.
+# descriptor would never be closed, perhaps with a lock on it.
 
 
 def open_into(fd_box: list[int], path: bytes, flags: int, mode: int = 0o666) -> None:
@@ -136,9 +136,9 @@ def lock_at_once(
 ) -> bool | None:
     """Open, lock twice and check, if all of it is as ordinary as it nearly always is.
 
-    Who removes or replaces a lock file does so while he holds it, and then it has no link
-    left.  He may have moved it away between our open and our lock; a look at the path would
-    not help, since he can as well do so right after it.
+    A process removes or replaces a lock file while it holds the lock, and then it has no link
+    left.  It may have been moved away between our open and our lock; a look at the path would
+    not help, since that can also happen right after it.
 
     :param owner: whose marked file alone is ordinary, if not anybody's: see :data:`MARKED`
     :return: ``True`` with both locks held; else nothing is held or open: ``False`` if somebody
