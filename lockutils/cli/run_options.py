@@ -35,7 +35,7 @@ or without --lock""",
     "--timeout": (
         "-w --wait",
         "S",
-        "wait for all locks together at most S seconds; else for ever",
+        "wait for all locks together at most S seconds; else without end",
     ),
     "--no-wait": ("-n --nonblock", "", "do not wait"),
     "--shared": ("-s", "", "as a reader: with others that say --shared, and nobody else"),
