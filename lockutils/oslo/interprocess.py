@@ -12,7 +12,7 @@ import fasteners
 from fasteners._utils import RetryAgain
 
 from lockutils.backends.file.directory import Directory
-from lockutils.backends.file.naming import key_of
+from lockutils.backends.file.naming import key_of, name_of
 from lockutils.errors import LockPathError, SlotsMismatchError
 from lockutils.front.handle import Lock
 from lockutils.front.settings import lock_directory
@@ -129,7 +129,7 @@ def external_lock(
     :raises LockPathError: if there is no safe lock directory
     """
     directory = lock_directory(lock_path)
-    key = key_of(name, lock_file_prefix)
+    key = key_of(name_of(name), lock_file_prefix)
     path = directory.file_of(key)
     directory.check()
     lock = InterProcessLock(os.fsdecode(path))

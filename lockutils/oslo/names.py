@@ -11,7 +11,7 @@ import logging
 import os
 from functools import partial
 
-from lockutils.backends.file.naming import key_of
+from lockutils.backends.file.naming import key_of, name_of
 from lockutils.errors import printable
 from lockutils.front.lock import lock
 from lockutils.front.settings import lock_directory
@@ -80,6 +80,7 @@ def remove_external_lock_file(
     :raises LockPathError: if there is no safe lock directory
     """
     directory = lock_directory(lock_path)
+    name = name_of(name)
     key = key_of(name, lock_file_prefix)
     with lock(name, lock_file_prefix, do_log=False, semaphores=semaphores):
         request = directory.request(key)
