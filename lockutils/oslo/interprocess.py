@@ -65,9 +65,9 @@ class InterProcessLock(fasteners.InterProcessLock):  # type: ignore[misc]
         logger: Logger | None = None,
     ) -> None:
         super().__init__(path, sleep_func, logger)
-        folder, name = os.path.split(self.path)
-        directory = _AnyPath(folder or b".")
-        self._lock(os.fsdecode(os.path.join(directory.path, name)), directory)
+        folder, name = os.path.split(os.fsdecode(self.path))
+        folder = folder or "."
+        self._lock(os.path.join(folder, name), _AnyPath(os.fsencode(folder)))
 
     def _lock(self, key: str, directory: Directory) -> None:
         queue = _queues.get(next(_numbers))
@@ -84,6 +84,10 @@ class InterProcessLock(fasteners.InterProcessLock):  # type: ignore[misc]
     @acquired.setter
     def acquired(self, _: bool) -> None:
         """fasteners' own note of it, which a forked child would inherit."""
+
+    def exists(self) -> bool:
+        """Return whether the file exists."""
+        return self._handle.exists()
 
     def _do_open(self) -> None:
         """Leave it to :meth:`trylock`: a file that nobody holds is not open."""

@@ -84,7 +84,7 @@ def remove_external_lock_file(
     key = key_of(name, lock_file_prefix)
     with lock(name, lock_file_prefix, do_log=False, semaphores=semaphores):
         request = directory.request(key)
-        path = directory.file_of(key)
+        path = os.fsdecode(directory.file_of(key))
         try:
             if not os.path.lexists(path):
                 return  # an attempt to lock it would create it
@@ -96,7 +96,7 @@ def remove_external_lock_file(
         except OSError as error:
             _logger.warning(
                 "Failed to remove file %(file)s: %(error)s",
-                {"file": printable(os.fsdecode(path)), "error": error.strerror},
+                {"file": printable(path), "error": error.strerror},
             )
         finally:
             request.cancel()
