@@ -19,7 +19,7 @@ MODULES = {"test_lockutils": {}, "test_lockutils_eventlet": {"TEST_EVENTLET": "1
 
 YIELDS = "with lock() gives the handle, which is no threading.Semaphore"
 ALLOWED = "fair=True goes with this, and does what it says"
-MOCKED = "replaces the private _get_lock_path() and os.remove(), and has objects for names"
+MOCKED = "replaces the private _get_lock_path(), and has an object for the prefix"
 #: what cannot pass, and why
 DIFFERENT = {
     "LockTestCase.test_contextlock": YIELDS,
