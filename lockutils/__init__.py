@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lockutils.cli.wrapper import main
     from lockutils.observe import debug as debug
     from lockutils.oslo import fixture as fixture
+    from lockutils.oslo.global_conf import CONF as CONF
     from lockutils.oslo.interprocess import InterProcessLock, external_lock
     from lockutils.oslo.names import (
         internal_lock,
@@ -68,6 +69,7 @@ __all__ = [
 
 #: what is imported when somebody asks for it, and where it is
 _LATER = {
+    "CONF": "oslo.global_conf",
     "FairLocks": "oslo.reader_writer",
     "InterProcessLock": "oslo.interprocess",
     "ReaderWriterLock": "oslo.reader_writer",
@@ -90,7 +92,12 @@ if not TYPE_CHECKING:  # to a type checker, every name would be right
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         import importlib
 
-        found = importlib.import_module(f"lockutils.{_LATER.get(name, name)}")
+        try:
+            found = importlib.import_module(f"lockutils.{_LATER.get(name, name)}")
+        except ModuleNotFoundError as error:
+            # so that hasattr() is false, and tools that look at every name go on
+            needs = f"{__name__}.{name} needs {error.name}, which is not installed"
+            raise AttributeError(needs) from error
         if name in _LATER:
             found = getattr(found, name)
         globals()[name] = found

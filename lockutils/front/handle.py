@@ -78,6 +78,24 @@ class Lock(Handle):
         state = f"held {times} times" if times > 1 else "held" if times else "free"
         return f"<Lock {self.name!r}{where}, {state}>"
 
+    @property
+    def path(self) -> str:
+        """The path of the lock file, whether the file exists or not.
+
+        :raises AttributeError: if the lock has none, as a lock of this process alone
+        """
+        file_of = getattr(self._backend, "file_of", None)
+        if file_of is None:
+            raise AttributeError(f"the lock {self.name!r} has no lock file")
+        return os.fsdecode(file_of(self._key))
+
+    def exists(self) -> bool:
+        """Return whether the lock file exists.
+
+        :raises AttributeError: if the lock has none
+        """
+        return os.path.exists(self.path)
+
     def release(self) -> None:
         """Release the lock and wake the next in line.
 

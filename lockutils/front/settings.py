@@ -43,6 +43,9 @@ def set_defaults(lock_path: StrPath | None) -> None:
     """
     global _set_path
     _set_path = None if lock_path is None else check_path(lock_path, "lock_path")
+    show = getattr(_modules.get("lockutils.oslo.conf"), "show_setting", None)
+    if show is not None:  # else the module will look at it itself, if another thread imports it
+        show()
 
 
 def setting() -> str | None:

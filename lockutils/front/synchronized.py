@@ -128,7 +128,9 @@ def _names(name: object) -> str | list[str]:
         raise TypeError(f"the name of the lock is missing: @synchronized('name') over {name!r}")
     if isinstance(name, (str, bytes, bytearray)) or not isinstance(name, Iterable):
         return name_of(name)
-    return [name_of(one) for one in name]
+    names = [name_of(one) for one in name]
+    # what is true and has nothing in it is no collection: a MagicMock is one name
+    return names if names or not name else name_of(name)
 
 
 def _filler(what: str | list[str], function: Callable[..., Any]) -> Fill | None:

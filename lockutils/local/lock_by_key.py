@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lockutils.backends.file.naming import name_of
 from lockutils.front.handle import Lock
 from lockutils.local.registry import Registry
 from lockutils.local.wait_queue import WaitQueue
@@ -65,6 +66,15 @@ class Semaphores(LockByKey):
     def __init__(self) -> None:
         super().__init__()
         self.registry.of_names = True
+
+    def __getitem__(self, name: Hashable) -> Any:
+        """Return a handle of the lock ``name``, the one of ``lock(name, semaphores=self)``.
+
+        :raises TypeError: if ``name`` is ``None`` or bytes
+        """
+        return super().__getitem__(name_of(name))
+
+    __call__ = __getitem__
 
     def get(self, name: str) -> Lock:
         """Return a handle of the lock ``name`` of this place."""

@@ -12,7 +12,7 @@ import fasteners
 from fasteners._utils import RetryAgain
 
 from lockutils.backends.file.directory import Directory
-from lockutils.backends.file.naming import key_of
+from lockutils.backends.file.naming import key_of, name_of
 from lockutils.errors import LockPathError, SlotsMismatchError
 from lockutils.front.handle import Lock
 from lockutils.front.settings import lock_directory
@@ -65,9 +65,9 @@ class InterProcessLock(fasteners.InterProcessLock):  # type: ignore[misc]
         logger: Logger | None = None,
     ) -> None:
         super().__init__(path, sleep_func, logger)
-        folder, name = os.path.split(self.path)
-        directory = _AnyPath(folder or b".")
-        self._lock(os.fsdecode(os.path.join(directory.path, name)), directory)
+        folder, name = os.path.split(os.fsdecode(self.path))
+        folder = folder or "."
+        self._lock(os.path.join(folder, name), _AnyPath(os.fsencode(folder)))
 
     def _lock(self, key: str, directory: Directory) -> None:
         queue = _queues.get(next(_numbers))
@@ -84,6 +84,10 @@ class InterProcessLock(fasteners.InterProcessLock):  # type: ignore[misc]
     @acquired.setter
     def acquired(self, _: bool) -> None:
         """fasteners' own note of it, which a forked child would inherit."""
+
+    def exists(self) -> bool:
+        """Return whether the file exists."""
+        return self._handle.exists()
 
     def _do_open(self) -> None:
         """Leave it to :meth:`trylock`: a file that nobody holds is not open."""
@@ -129,7 +133,7 @@ def external_lock(
     :raises LockPathError: if there is no safe lock directory
     """
     directory = lock_directory(lock_path)
-    key = key_of(name, lock_file_prefix)
+    key = key_of(name_of(name), lock_file_prefix)
     path = directory.file_of(key)
     directory.check()
     lock = InterProcessLock(os.fsdecode(path))

@@ -11,7 +11,7 @@ import logging
 import os
 from functools import partial
 
-from lockutils.backends.file.naming import key_of
+from lockutils.backends.file.naming import key_of, name_of
 from lockutils.errors import printable
 from lockutils.front.lock import lock
 from lockutils.front.settings import lock_directory
@@ -80,10 +80,11 @@ def remove_external_lock_file(
     :raises LockPathError: if there is no safe lock directory
     """
     directory = lock_directory(lock_path)
+    name = name_of(name)
     key = key_of(name, lock_file_prefix)
     with lock(name, lock_file_prefix, do_log=False, semaphores=semaphores):
         request = directory.request(key)
-        path = directory.file_of(key)
+        path = os.fsdecode(directory.file_of(key))
         try:
             if not os.path.lexists(path):
                 return  # an attempt to lock it would create it
@@ -95,7 +96,7 @@ def remove_external_lock_file(
         except OSError as error:
             _logger.warning(
                 "Failed to remove file %(file)s: %(error)s",
-                {"file": printable(os.fsdecode(path)), "error": error.strerror},
+                {"file": printable(path), "error": error.strerror},
             )
         finally:
             request.cancel()

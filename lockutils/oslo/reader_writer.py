@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import fasteners
 
+from lockutils.backends.file.naming import name_of
 from lockutils.front.lock import lock
 from lockutils.local.registry import Registry
 
@@ -122,7 +123,7 @@ class FairLocks:
 
     def get(self, name: str) -> ReaderWriterLock:
         """Return the lock ``name`` of this place, the same to all callers."""
-        return self._locks.get(name)
+        return self._locks.get(name_of(name))
 
 
 _fair_locks: Registry[FairLock] = Registry(FairLock)
@@ -135,6 +136,7 @@ def internal_fair_lock(name: str) -> ReaderWriterLock:
     fair=True)``, and are excluded by it.  Whoever holds the one and asks for the other gets a
     :class:`DeadlockError`.
     """
+    name = name_of(name)
     found = _fair_locks.get(name)
     found.name = name
     return found

@@ -1,6 +1,7 @@
 """What a handle of a lock does, for whoever uses it."""
 
 import asyncio
+import copy
 import fcntl
 import functools
 import gc
@@ -8,6 +9,7 @@ import math
 import os
 import threading
 import uuid
+import weakref
 from unittest import mock
 
 import lock_peers
@@ -987,3 +989,43 @@ def test_an_external_lock_is_held_outside(tmp_path):
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     with open(tmp_path / NAME, "wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@pytest.mark.parametrize("given", [{}, {"shared": True}, {"slots": 2}, {"reentrant": True}])
+@pytest.mark.parametrize("name", [NAME, "a/b", ".dot", 300 * "n"])
+def test_an_external_lock_tells_its_file(name, given, tmp_path):
+    handle = lockutils.lock(name, "app", external=True, lock_path=tmp_path / "locks", **given)
+    assert not handle.exists()
+    with handle as held:
+        (file,) = (tmp_path / "locks").iterdir()
+        assert held.path == str(file)
+        assert held.exists()
+        assert copy.copy(handle).path == held.path
+    file.unlink()
+    assert not handle.exists()
+
+
+@pytest.mark.parametrize(
+    "handle", [lockutils.lock(NAME), lockutils.LockByKey()[NAME], lockutils.Semaphores().get(NAME)]
+)
+def test_a_lock_of_this_process_has_no_file(handle):
+    assert not hasattr(handle, "path")
+    with pytest.raises(AttributeError, match=f"{NAME!r} has no lock file"):
+        handle.exists()
+
+
+@pytest.mark.parametrize("external", [False, True])
+def test_what_has_a_lock_may_be_referenced_weakly(external, tmp_path):
+    semaphores = lockutils.Semaphores()
+    options = {"external": external, "lock_path": tmp_path if external else None}
+    for what in (
+        lockutils.lock(NAME, **options),
+        lockutils.lock(NAME, shared=True, **options),
+        lockutils.lock_all([NAME], **options),
+        lockutils.internal_lock(NAME),
+        lockutils.internal_fair_lock(NAME),
+        lockutils.external_lock(NAME, lock_path=tmp_path),
+        semaphores.get(NAME),
+        semaphores,
+    ):
+        assert weakref.ref(what)() is what

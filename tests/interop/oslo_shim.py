@@ -15,6 +15,7 @@ import unittest
 import warnings
 
 import oslo_concurrency.tests  # noqa: F401  patches, where $TEST_EVENTLET says so
+from outcomes import Outcomes
 
 warnings.simplefilter("ignore")
 
@@ -55,34 +56,13 @@ def install():
     as_module("oslo_concurrency.fixture.lockutils", vars(lockutils.fixture))
 
 
-class Outcomes(unittest.TestResult):
-    def __init__(self):
-        super().__init__()
-        self.outcomes = {}
-
-    def startTest(self, test):
-        super().startTest(test)
-        self.outcomes[name_of(test)] = "ok"
-
-    def addError(self, test, err):
-        super().addError(test, err)
-        self.outcomes[name_of(test)] = self.errors[-1][1]
-
-    def addFailure(self, test, err):
-        super().addFailure(test, err)
-        self.outcomes[name_of(test)] = self.failures[-1][1]
-
-    def addSkip(self, test, reason):
-        super().addSkip(test, reason)
-        self.outcomes[name_of(test)] = f"skipped: {reason}"
-
-
-def name_of(test):
-    return test.id().removeprefix(f"{type(test).__module__}.")
+class OutcomesOfModule(Outcomes):
+    def name_of(self, test):
+        return super().name_of(test).removeprefix(f"{type(test).__module__}.")
 
 
 if __name__ == "__main__":
     install()
-    result = Outcomes()
+    result = OutcomesOfModule()
     unittest.defaultTestLoader.loadTestsFromName(sys.argv[1]).run(result)
     print(json.dumps(result.outcomes))

@@ -4,6 +4,8 @@ import gc
 import os
 import subprocess
 import threading
+from pathlib import Path
+from unittest import mock
 
 import pytest
 from lock_peers import (
@@ -100,6 +102,27 @@ def test_a_path_is_taken_as_it_is(monkeypatch, tmp_path):
         assert sorted(os.listdir()) == [".name", "new"]
         assert os.listdir("new") == ["%2F"]
         assert subprocess.call(["flock", "-n", ".name", "true"]) == 1
+
+
+@pytest.mark.parametrize("path", ["name", b"name", Path("name"), "new/name"])
+def test_it_tells_whether_the_file_exists(path, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    lock = lockutils.InterProcessLock(path)
+    assert not lock.exists()
+    with lock:
+        assert lock.exists()
+    os.remove(lock.path)
+    assert not lock.exists()
+
+
+def test_those_who_replace_the_functions_that_are_called_get_str(tmp_path):
+    for make in (
+        lambda: lockutils.external_lock("name", lock_path=tmp_path),
+        lambda: lockutils.InterProcessLock(os.fsencode(tmp_path / "name")),
+    ):
+        with mock.patch("os.path.exists", return_value=True) as exists:
+            assert make().exists()
+        exists.assert_called_once_with(str(tmp_path / "name"))
 
 
 def test_who_acquires_again_releases_once(tmp_path):

@@ -3,6 +3,8 @@
 import inspect
 import os
 import sys
+import uuid
+from unittest import mock
 
 import fasteners
 import pytest
@@ -33,41 +35,6 @@ print(*lockutils.__all__)
     assert set(NAMES.split()) <= set(printed.split())
 
 
-def test_theirs_are_all_here_with_their_parameters():
-    """Ours may have more of them, after theirs; ``conf`` need not be given."""
-    printed = run_python(f"""
-import inspect, warnings
-warnings.simplefilter("ignore")
-from oslo_concurrency import lockutils as theirs
-import lockutils as ours
-for name in {NAMES.split()!r}:
-    def parameters(module):
-        found = getattr(module, name)
-        while isinstance(found, type):
-            found = found.__init__
-        return [
-            (parameter.name, parameter.default)
-            for parameter in inspect.signature(found).parameters.values()
-            if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
-        ]
-    mine, other = parameters(ours), parameters(theirs)
-    if name == "get_lock_path":
-        mine = [(parameter, inspect.Parameter.empty) for parameter, _ in mine]
-    if name not in ("set_defaults", "AcquireLockFailedException"):
-        assert mine[:len(other)] == other, (name, mine, other)
-    assert [parameter for parameter, _ in mine][:len(other)] == [
-        parameter for parameter, _ in other
-    ], name
-public = {{
-    name for name, found in vars(theirs).items()
-    if callable(found) and getattr(found, "__module__", None) == theirs.__name__
-    and not name.startswith("_") and not name.endswith("Protocol") and len(name) > 1
-}}
-print(*public - set(ours.__all__))
-""")
-    assert printed.split() == []
-
-
 @pytest.mark.parametrize("name", ["lock_with_prefix", "internal_lock", "remove_external_lock_file"])
 def test_what_needs_no_fasteners_does_not_import_it(name):
     printed = run_python(f"""
@@ -95,6 +62,67 @@ def test_fasteners_classes_are_known_by_isinstance(tmp_path):
     lock = lockutils.external_lock("name", lock_path=tmp_path)
     assert isinstance(lock, lockutils.InterProcessLock)
     assert isinstance(lock, fasteners.InterProcessLock)
+
+
+# --- names that are no strings
+
+
+@pytest.mark.parametrize("what", [7, uuid.UUID(int=7), mock.Mock(), mock.MagicMock()])
+def test_another_object_stands_for_its_str(what, tmp_path):
+    name, options = str(what), {"lock_path": tmp_path}
+    with lockutils.internal_lock(what):
+        assert not is_free(name)
+    with lockutils.external_lock(what, "app", tmp_path):
+        assert not is_free(name, "app", external=True, **options)
+    assert lockutils.internal_fair_lock(what) is lockutils.internal_fair_lock(name)
+    with lockutils.internal_fair_lock(what).read_lock():
+        assert not is_free(name)
+    with lockutils.lock_with_prefix("app")(what, external=True, **options) as held:
+        assert not is_free(name, "app", external=True, **options)
+        assert held.name == name
+
+    @lockutils.synchronized_with_prefix("app")(what, external=True, **options)
+    def work():
+        assert not is_free(name, "app", external=True, **options)
+
+    work()
+    assert os.listdir(tmp_path) == [f"app-{name}"]
+    lockutils.remove_external_lock_file_with_prefix("app")(what, **options)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("what", [7, uuid.UUID(int=7), ("x",)])
+def test_a_place_of_locks_has_one_for_an_object_and_its_str(what):
+    fair_locks = lockutils.FairLocks()
+    assert fair_locks.get(what) is fair_locks.get(str(what))
+    semaphores = lockutils.Semaphores()
+    for find in (semaphores.get, semaphores.__getitem__, semaphores):
+        with find(what) as held:
+            assert held.name == str(what)
+            assert len(semaphores) == 1
+            assert not is_free(what, semaphores=semaphores)
+            assert not is_free(str(what), semaphores=semaphores)
+            assert not semaphores.get(str(what)).acquire(blocking=False)
+
+
+@pytest.mark.parametrize("what", [None, b"name"])
+@pytest.mark.parametrize(
+    "function",
+    [
+        lockutils.internal_lock,
+        lockutils.external_lock,
+        lockutils.internal_fair_lock,
+        lockutils.remove_external_lock_file,
+        lockutils.lock_with_prefix("app"),
+        lockutils.synchronized_with_prefix("app"),
+        lockutils.remove_external_lock_file_with_prefix("app"),
+        lockutils.FairLocks().get,
+        lockutils.Semaphores().get,
+    ],
+)
+def test_what_is_not_a_name(function, what):
+    with pytest.raises(TypeError, match="the name of a lock must be a str"):
+        function(what)
 
 
 # --- internal_lock, and the partial ones

@@ -197,6 +197,100 @@ except ValueError as error:
     assert printed.startswith("[oslo_concurrency] lock_path is not the path of a directory")
 
 
-def test_without_oslo_config_nothing_is_imported():
-    printed = run_python(START + "path(); print('oslo_config' in sys.modules)")
-    assert printed.split() == ["False"]
+# --- lockutils.CONF
+
+
+def test_conf_is_that_of_oslo_config_with_the_options_as_oslo_has_them():
+    program = """
+import sys, warnings
+warnings.simplefilter("ignore")
+{}
+from oslo_config import cfg
+assert lockutils.CONF is cfg.CONF
+for name in sorted(cfg.CONF.oslo_concurrency):
+    option = cfg.CONF._get_opt_info(name, "oslo_concurrency")["opt"]
+    kind = [kind.__name__ for kind in type(option).__mro__ if kind.__module__ == cfg.__name__][0]
+    print(name, kind, option.type, option.default, option.secret, option.required)
+"""
+    ours, theirs = (
+        run_python(program.format(f"{where}import lockutils"))
+        for where in ("", "from oslo_concurrency ")
+    )
+    assert ours == theirs
+    assert len(ours.splitlines()) == 2
+
+
+def test_conf_is_what_the_fixture_of_oslo_config_takes(tmp_path):
+    printed = run_python(
+        START
+        + """
+from oslo_config import fixture
+with fixture.Config(lockutils.CONF) as config:
+    config.config(lock_path=sys.argv[1], group="oslo_concurrency")
+    print(path())
+    with lockutils.lock("name", external=True):
+        print(*os.listdir(sys.argv[1]))
+print(path())
+""",
+        str(tmp_path),
+    )
+    assert printed.split() == [str(tmp_path), "name", "/environment"]
+
+
+def test_the_option_shows_what_was_set_as_default():
+    """Before it is registered and afterwards, and also where it was looked up already."""
+    printed = run_python(
+        START
+        + """
+lockutils.set_defaults("/before")
+def option():
+    return lockutils.CONF.oslo_concurrency.lock_path
+print(option(), path())
+lockutils.set_defaults("/later")
+print(option(), path())
+lockutils.CONF.set_override("lock_path", "/override", "oslo_concurrency")
+print(option(), path())
+lockutils.CONF.clear_override("lock_path", "oslo_concurrency")
+print(option(), path())
+lockutils.set_defaults("/last")
+print(option(), path())
+lockutils.set_defaults(None)
+print(option(), path())
+"""
+    )
+    expected = "/before /later /override /later /last /environment"
+    assert printed.split() == [path for path in expected.split() for _ in range(2)]
+
+
+def test_nobody_imports_oslo_config_but_who_asks_for_conf():
+    printed = run_python(
+        START
+        + """
+path()
+from lockutils import *
+dir(lockutils), hasattr(lockutils, "no_such_name")
+print("oslo_config" in sys.modules)
+from lockutils import CONF
+print("oslo_config" in sys.modules)
+"""
+    )
+    assert printed.split() == ["False", "True"]
+
+
+def test_without_oslo_config_there_is_no_conf():
+    printed = run_python(
+        """
+import lockutils
+from unittest import mock
+print(hasattr(lockutils, "CONF"), hasattr(mock.create_autospec(lockutils), "lock"))
+try:
+    lockutils.CONF
+except AttributeError as error:
+    print(error)
+""",
+        options=("-S",),
+    )
+    assert printed.splitlines() == [
+        "False True",
+        "lockutils.CONF needs oslo_config, which is not installed",
+    ]

@@ -78,6 +78,37 @@ def test_a_reader_may_wait_for_the_other_readers_of_the_name():
     other.result()
 
 
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("options", [{}, {"fair": True}, {"shared": True}, {"slots": 1}])
+def test_each_reader_that_asks_for_the_lock_of_the_name_is_refused(times, options):
+    """Not only the first, while he is in and after he has left."""
+    lock = lockutils.internal_fair_lock("name")
+    entered, leave = threading.Event(), threading.Event()
+
+    def stay():
+        with lock.read_lock():
+            entered.set()
+            assert leave.wait(WATCHDOG)
+
+    first = Background(stay)
+    assert entered.wait(WATCHDOG)
+    for _ in range(times):
+        lock.acquire_read_lock()
+    for first_is_in in True, False:
+        if not first_is_in:
+            leave.set()
+            first.result()
+        if options == {"shared": True}:
+            assert is_free("name", **options)
+        else:
+            with pytest.raises(lockutils.DeadlockError):
+                lockutils.lock("name", **options).acquire()
+    for _ in range(times):
+        assert not is_free("name")
+        lock.release_read_lock()
+    assert is_free("name")
+
+
 def test_a_writer_may_enter_again_and_read():
     lock = lockutils.internal_fair_lock("name")
     with lock.write_lock():

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from unittest import mock
 
 import pytest
 from lock_peers import (
@@ -47,6 +48,18 @@ def test_the_file_of_a_prefix_is_removed(tmp_path):
     lockutils.remove_external_lock_file_with_prefix("app")("name", lock_path=tmp_path)
 
     assert os.listdir(tmp_path) == ["name"]
+
+
+def test_those_who_replace_the_functions_that_are_called_get_str(tmp_path):
+    make_file(tmp_path, "name")
+    file = str(tmp_path / "name")
+    with (
+        mock.patch("os.path.lexists", return_value=True) as lexists,
+        mock.patch("os.remove") as remove,
+    ):
+        lockutils.remove_external_lock_file("name", lock_path=tmp_path)
+    lexists.assert_called_once_with(file)
+    remove.assert_called_once_with(file)
 
 
 def test_that_there_is_no_file_is_fine(tmp_path, warnings):
