@@ -151,7 +151,12 @@ other.release()
 @pytest.mark.parametrize("wait", IDLE)
 def test_a_fork_does_not_warn_of_helpers_that_do_nothing(tmp_path, wait):
     fork = "child = os.fork()\nif child == 0: os._exit(0)\nos.waitpid(child, 0)"
-    source = "\n".join([PROGRAM, IDLE[wait], fork])
+    # one that was called back gives back what it had first
+    until_idle = (
+        "from lockutils.parking import helpers\n"
+        "while len(helpers._idle) < len(helpers._running): time.sleep(0.001)"
+    )
+    source = "\n".join([PROGRAM, IDLE[wait], until_idle, fork])
 
     # "error" would not do: CPython swallows what is raised there
     ended = end_of("-c", source, tmp_path / "locks", options=["-W", "always::DeprecationWarning"])
