@@ -92,14 +92,16 @@ def synchronized(
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         import functools  # which the command line, say, has no use for
 
-        if isinstance(function, (classmethod, staticmethod)):
-            return type(function)(decorate(function.__func__))
+        kind: Any = type(function)
+        if issubclass(kind, (classmethod, staticmethod)):
+            return kind(decorate(function.__func__))  # type: ignore[attr-defined, no-any-return]
         if isinstance(function, type):
             raise TypeError(
                 f"synchronized() would lock the making of class {function.__qualname__}, and not "
                 "its methods: decorate those"
             )
-        if not callable(function):
+        # a proxy of a class method, as of wrapt, binds by itself
+        if not callable(function) or isinstance(function, (classmethod, staticmethod)):
             raise TypeError(
                 f"synchronized() wraps a callable, not {function!r}: of several decorators, "
                 "it is the one next to the function"

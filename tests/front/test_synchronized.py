@@ -11,6 +11,9 @@ import types
 from unittest import mock
 
 import pytest
+import retrying
+import tenacity
+import wrapt
 from lock_peers import WATCHDOG, Background, until
 
 import lockutils
@@ -782,6 +785,53 @@ def test_with_single_dispatch():
     assert (over(""), over(1)) == (("any", True), ("int", True))
     under = functools.singledispatch(synchronized(NAME)(lambda x: ("any", is_held())))
     assert under(1) == ("any", True)
+
+
+@wrapt.decorator
+def of_wrapt(wrapped, _instance, args, kwargs):
+    return wrapped(*args, **kwargs)
+
+
+once = tenacity.retry(stop=tenacity.stop_after_attempt(1))
+OTHERS = {"wrapt": of_wrapt, "tenacity": once, "retrying": retrying.retry}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+@pytest.mark.parametrize("order", ["over", "under"])
+def test_with_a_decorator_of_others(other, order):
+    """Right, or refused."""
+
+    def decorate(function):
+        if order == "over":
+            return synchronized(NAME)(OTHERS[other](function))
+        return OTHERS[other](synchronized(NAME)(function))
+
+    async def later():
+        return is_held()
+
+    assert decorate(is_held)() is True
+    if (other, order) == ("retrying", "over"):  # which hides what it is over
+        with pytest.raises(TypeError, match="returned a coroutine"):
+            decorate(later)()
+    else:
+        assert run(decorate(later)()) is True
+
+    class Below:
+        method = decorate(lambda self: (self, is_held()))
+
+    below = Below()
+    assert below.method() == (below, True)
+
+
+def test_over_a_proxy_of_a_class_method():
+    with pytest.raises(TypeError, match="next to the function"):
+        synchronized(NAME)(of_wrapt(classmethod(lambda cls: None)))
+    under = type("Below", (), {"method": of_wrapt(classmethod(synchronized(NAME)(is_held_by)))})
+    assert under().method() is True
+
+
+def is_held_by(_):
+    return is_held()
 
 
 def test_with_an_abstract_method():
