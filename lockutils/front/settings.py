@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
+from lockutils.backends.file import file_mode as modes
 from lockutils.backends.file.directory import DefaultDirectory, Directory, default_parent
 from lockutils.errors import LockPathError
 
@@ -29,20 +30,32 @@ _modules = sys.modules
 
 _user_id: Callable[[], int] = getattr(os, "geteuid", lambda: 0)  # Windows has no such call
 
+#: an argument that was not given
+_KEEP: Any = object()
 _set_path: str | None = None
 _defaults: dict[int, DefaultDirectory] = {}
 _directories: dict[str, Directory] = {}  # by absolute path
 
 
-def set_defaults(lock_path: StrPath | None) -> None:
-    """Put the lock files of this process into ``lock_path``, where a call names no other.
+def set_defaults(lock_path: StrPath | None = _KEEP, *, file_mode: int | None = _KEEP) -> None:
+    """Set the defaults of this process; what is not given stays as it is.
 
-    :param lock_path: a directory, created when it is first used; ``None`` takes it back
-    :raises TypeError: if it is not a path
-    :raises ValueError: if it is empty or contains NUL
+    :param lock_path: a directory for the lock files, where a call names no other; created when it
+        is first used; ``None`` takes it back
+    :param file_mode: the mode of lock files that are made from now on, and of the file in which
+        waiters queue, whatever the umask; not in the default directory, which is the user's
+        alone.  ``None`` takes it back
+    :raises TypeError: if ``lock_path`` is not a path, or ``file_mode`` not an int
+    :raises ValueError: if ``lock_path`` is empty or contains NUL, or with ``file_mode`` the owner
+        cannot read and write
     """
     global _set_path
-    _set_path = None if lock_path is None else check_path(lock_path, "lock_path")
+    if file_mode is not _KEEP and file_mode is not None:
+        modes.check_mode(file_mode)
+    if lock_path is not _KEEP:
+        _set_path = None if lock_path is None else check_path(lock_path, "lock_path")
+    if file_mode is not _KEEP:
+        modes.setting = file_mode
 
 
 def setting() -> str | None:

@@ -7,6 +7,7 @@ import os
 import stat
 
 from lockutils.backends import MARK, SHARES, FileRequest, SharedRequest, SlotRequest
+from lockutils.backends.file import file_mode as modes
 from lockutils.backends.file.mounts import is_private
 from lockutils.backends.file.naming import file_name_of
 from lockutils.backends.file.refusal import is_open_to_others, refuse
@@ -37,8 +38,8 @@ class Directory:
 
     #: whether files that nobody uses may be removed from it
     swept = False
-    #: of the files that are made in it, less the umask
-    file_mode = 0o666
+    #: of the files that are made in it, less the umask; ``None`` for what the user wants
+    file_mode: int | None = None
     #: whether a lock can have more than one holder
     shares = SHARES
 
@@ -96,6 +97,7 @@ class Directory:
         """
         missing = [self.path]
         try:
+            modes.file_mode()  # what is wrong with it is told before anything is made
             # Not by os.makedirs, which calls itself for each part of the path.
             while not _mkdir(missing[-1], may_lack_parent=True):
                 missing.append(os.path.dirname(missing[-1]))

@@ -201,7 +201,7 @@ class FileRequest(LockFile):
             ahead, at_most = self._ticket_ahead(entry, number)
             if ahead is None:
                 return True
-            fd = entry.tickets.open(self._range.queue)
+            fd = entry.tickets.open(self._range)
             try:
                 if sleeper.lock_span(fd, entry.lock_of(ahead), at_most):
                     return False
