@@ -113,7 +113,13 @@ class LockPathError(OSError):
     """The lock directory or a lock file cannot be used.
 
     ``errno``, ``strerror`` and ``filename`` say why, as in any :class:`OSError`.
+
+    :ivar source: what names the directory: ``lock_path``, ``set_defaults``, a variable as
+        ``$LOCKUTILS_LOCK_PATH``, ``[oslo_concurrency] lock_path``, or ``default``; empty if the
+        path of the file was given
     """
+
+    source = ""
 
     @property
     def hint(self) -> str:
@@ -128,8 +134,13 @@ class LockPathError(OSError):
         )
 
     def __str__(self) -> str:
+        return super().__str__() + self.remark
+
+    @property
+    def remark(self) -> str:
+        """What follows the path in a line: ``source`` and ``hint``."""
         hint = self.hint
-        return super().__str__() + (f": {hint}" if hint else "")
+        return (f" (by {self.source})" if self.source else "") + (f": {hint}" if hint else "")
 
 
 def _hint_of_mode(path: str) -> str:

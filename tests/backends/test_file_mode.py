@@ -111,10 +111,11 @@ def test_nobody_meets_it_with_another_mode(tmp_path, umask, monkeypatch):
     monkeypatch.setattr(os, "fchmod", fchmod)
     lockutils.set_defaults(file_mode=0o640)
     umask(0)
+    (tmp_path / "link").symlink_to(tmp_path)
 
-    take(tmp_path)
+    take(tmp_path / "link")
 
-    assert seen == [([], 0)]
+    assert seen == [(["link"], 0)]
 
 
 @pytest.mark.parametrize("call", ["fchmod", "link"])

@@ -196,6 +196,8 @@ class TestCommandLine:
         assert peers.python(self.MAIN, str(USERS[0]), *words).hear() == "0"
         runner = peers.python(self.MAIN, str(USERS[1]), *words)
         line = runner.hear()
-        assert line.startswith(f"lockutils: Permission denied: '{folder}/name': it belongs to ")
+        assert line.startswith(
+            f"lockutils: Permission denied: '{folder}/name' (by --lock-path): it belongs to "
+        )
         assert "--file-mode" in line
         assert runner.hear() == "73"

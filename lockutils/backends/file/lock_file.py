@@ -85,7 +85,7 @@ class LockFile:
             except OSError as error:
                 if error.errno != errno.EBADF or self.fd_box:
                     self._let_go()
-                    refuse(error, self.path)
+                    refuse(error, self.path, self._directory.source)
             self._let_go()
         self._let_go()
         return False
