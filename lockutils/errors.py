@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from errno import EROFS
+import os
+from errno import EACCES, EROFS
+from stat import S_IMODE, S_ISREG, S_IWGRP
 
 
 def printable(text: str) -> str:
@@ -111,11 +113,19 @@ class LockPathError(OSError):
     """The lock directory or a lock file cannot be used.
 
     ``errno``, ``strerror`` and ``filename`` say why, as in any :class:`OSError`.
+
+    :ivar source: what names the directory: ``lock_path``, ``set_defaults``, a variable as
+        ``$LOCKUTILS_LOCK_PATH``, ``[oslo_concurrency] lock_path``, or ``default``; empty if the
+        path of the file was given
     """
+
+    source = ""
 
     @property
     def hint(self) -> str:
         """What to do about it; empty where ``strerror`` has to do."""
+        if self.errno == EACCES:
+            return _hint_of_mode(self.filename)
         if self.errno != EROFS:
             return ""
         return (
@@ -124,4 +134,35 @@ class LockPathError(OSError):
         )
 
     def __str__(self) -> str:
-        return super().__str__() + (f": {self.hint}" if self.hint else "")
+        return super().__str__() + self.remark
+
+    @property
+    def remark(self) -> str:
+        """What follows the path in a line: ``source`` and ``hint``."""
+        hint = self.hint
+        return (f" (by {self.source})" if self.source else "") + (f": {hint}" if hint else "")
+
+
+def _hint_of_mode(path: str) -> str:
+    """What to do about a file or directory of somebody else; empty if that is not the trouble."""
+    try:
+        try:
+            status, what = os.lstat(path), "it"
+        except OSError:
+            status, what = os.stat(os.path.dirname(path)), "its directory"
+        groups = {os.getegid(), *os.getgroups()}
+    except (AttributeError, OSError, TypeError, ValueError):  # AttributeError: as on Windows
+        return ""
+    user, group, mode = status.st_uid, status.st_gid, status.st_mode
+    if user == os.geteuid():
+        return ""
+    whose = f"{what} belongs to user {user} and group {group}, with the mode {S_IMODE(mode):o}"
+    if mode & S_IWGRP and group not in groups:
+        return f"{whose}: join that group"
+    if not S_ISREG(mode):
+        return ""
+    return (
+        f"{whose}: have its owner chmod it, or remove it while it is not in use, and have all who "
+        "share the locks set one file_mode, as 660, by set_defaults(), $LOCKUTILS_FILE_MODE or "
+        "--file-mode"
+    )

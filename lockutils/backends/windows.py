@@ -40,7 +40,7 @@ class PortableRequest:
         except Timeout:
             return False
         except OSError as error:
-            refuse(error, os.fsencode(self._path))
+            refuse(error, os.fsencode(self._path), self._directory.source)
         self.grant = HELD
         return True
 

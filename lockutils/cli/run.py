@@ -83,8 +83,10 @@ def run(arguments: list[str]) -> int:
         return settings.conflict
     except OSError as error:
         line = f"{error.strerror}: {os.fsdecode(error.filename or b'')!r}"
-        hint = error.hint if isinstance(error, LockPathError) else ""
-        say(f"{line}: {hint}" if hint else line)
+        if isinstance(error, LockPathError):
+            error.source = error.source.replace("lock_path", "--lock-path")
+            line += error.remark
+        say(line)
         return EX_CANTCREAT
     finally:
         for handle in reversed(held):

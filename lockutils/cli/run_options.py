@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from lockutils import Semaphores, lock
+from lockutils import Semaphores, lock, set_defaults
+from lockutils.backends.file.file_mode import parse_mode
 from lockutils.backends.file.naming import key_of
 from lockutils.cli.options import UsageError
 from lockutils.cli.report import EX_TEMPFAIL
@@ -49,6 +50,13 @@ or without --lock""",
         """\
 directory of the lock files; else $LOCKUTILS_LOCK_PATH,
 $OSLO_LOCK_PATH, or the default directory of the user""",
+    ),
+    "--file-mode": (
+        "",
+        "MODE",
+        """\
+make lock files with exactly this mode, as 660 for a group;
+else $LOCKUTILS_FILE_MODE, or what the umask leaves""",
     ),
     "--prefix": ("", "P", "put P and a dash before each name"),
     "--command": ("-c", "CMD", "have /bin/sh run this command line; no COMMAND follows"),
@@ -106,6 +114,12 @@ class RunSettings:
         )
         self.files = given.get("--lock-file", [])
         self.lock_path = last("--lock-path")
+        mode = last("--file-mode")
+        if mode is not None:
+            try:
+                set_defaults(file_mode=parse_mode(mode, "--file-mode"))
+            except ValueError as error:
+                raise UsageError(str(error)) from None
         self.timeout = 0.0 if "--no-wait" in given else _seconds(last("--timeout"))
         self.slots = _number("--slots", last("--slots"), 1, 1, MOST_SLOTS)
         self.conflict = _number(

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import sys
 
+from lockutils.backends.file import file_mode as modes
 from lockutils.backends.file.directory import DefaultDirectory, Directory, default_parent
-from lockutils.errors import LockPathError
+from lockutils.backends.file.refusal import refuse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,28 +30,43 @@ _modules = sys.modules
 
 _user_id: Callable[[], int] = getattr(os, "geteuid", lambda: 0)  # Windows has no such call
 
-_set_path: str | None = None
+#: an argument that was not given
+_KEEP: Any = object()
+#: what :func:`set_defaults` was told last
+_set: Directory | None = None
 _defaults: dict[int, DefaultDirectory] = {}
-_directories: dict[str, Directory] = {}  # by absolute path
+#: by absolute path, which a call named, or by the setting that named it and that
+_directories: dict[str | tuple[str, str], Directory] = {}
 
 
-def set_defaults(lock_path: StrPath | None) -> None:
-    """Put the lock files of this process into ``lock_path``, where a call names no other.
+def set_defaults(lock_path: StrPath | None = _KEEP, *, file_mode: int | None = _KEEP) -> None:
+    """Set the defaults of this process; what is not given stays as it is.
 
-    :param lock_path: a directory, created when it is first used; ``None`` takes it back
-    :raises TypeError: if it is not a path
-    :raises ValueError: if it is empty or contains NUL
+    :param lock_path: a directory for the lock files, where a call names no other; created when it
+        is first used; ``None`` takes it back
+    :param file_mode: the mode of lock files that are made from now on, and of the file in which
+        waiters queue, whatever the umask; not in the default directory, which is the user's
+        alone.  ``None`` takes it back
+    :raises TypeError: if ``lock_path`` is not a path, or ``file_mode`` not an int
+    :raises ValueError: if ``lock_path`` is empty or contains NUL, or with ``file_mode`` the owner
+        cannot read and write
     """
-    global _set_path
-    _set_path = None if lock_path is None else check_path(lock_path, "lock_path")
-    show = getattr(_modules.get("lockutils.oslo.conf"), "show_setting", None)
-    if show is not None:  # else the module will look at it itself, if another thread imports it
-        show()
+    global _set
+    if file_mode is not _KEEP and file_mode is not None:
+        modes.check_mode(file_mode)
+    if lock_path is not _KEEP:
+        path = None if lock_path is None else check_path(lock_path, "lock_path")
+        _set = None if path is None else Directory(os.fsencode(path), "set_defaults")
+        show = getattr(_modules.get("lockutils.oslo.conf"), "show_setting", None)
+        if show is not None:  # else that module looks, if another thread is importing it
+            show()
+    if file_mode is not _KEEP:
+        modes.setting = file_mode
 
 
 def setting() -> str | None:
     """Return what :func:`set_defaults` was told last, as an absolute path."""
-    return _set_path
+    return None if _set is None else os.fsdecode(_set.path)
 
 
 def get_lock_path(conf: Any = None) -> str:
@@ -136,7 +152,7 @@ def check_path(path: StrPath, source: str) -> str:
     try:
         return os.path.abspath(text)
     except OSError as error:  # the working directory, which it is below, has been removed
-        raise LockPathError(error.errno, error.strerror, text) from error
+        refuse(error, os.fsencode(text), source)
 
 
 def lock_directory(lock_path: StrPath | None) -> Directory:
@@ -150,8 +166,8 @@ def lock_directory(lock_path: StrPath | None) -> Directory:
     path, source = lock_path, "lock_path"
     if path is None and "oslo_config.cfg" in _modules:
         path, source = configured_path(global_conf()), "[oslo_concurrency] lock_path"
-    if path is None and _set_path is not None:
-        path, source = _set_path, "lock_path"
+    if path is None and _set is not None:
+        return _set
     if path is None:
         # Looking up what is not there costs os.environ 1 us, of the 9 that a lock may take.
         raw = getattr(os.environ, "_data", None)
@@ -161,17 +177,21 @@ def lock_directory(lock_path: StrPath | None) -> Directory:
     if path is None:
         user = _user_id()
         return _defaults.get(user) or _make_default(user)
-    known = _directories.get(path) if type(path) is str else None
-    return known or _directory_at(check_path(path, source))
+    if type(path) is str:
+        known = _directories.get(path if path is lock_path else (source, path))
+        if known is not None:
+            return known
+    return _directory_at(check_path(path, source), source)
 
 
-def _directory_at(path: str) -> Directory:
-    known = _directories.get(path)
+def _directory_at(path: str, source: str) -> Directory:
+    key = path if source == "lock_path" else (source, path)
+    known = _directories.get(key)
     if known is not None:
         return known
     if len(_directories) >= 256:  # a cache, not a record of every path ever seen
         _directories.clear()
-    return _directories.setdefault(path, Directory(os.fsencode(path)))
+    return _directories.setdefault(key, Directory(os.fsencode(path), source))
 
 
 def _make_default(user: int) -> DefaultDirectory:

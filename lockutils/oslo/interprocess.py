@@ -13,6 +13,7 @@ from fasteners._utils import RetryAgain
 
 from lockutils.backends.file.directory import Directory
 from lockutils.backends.file.naming import key_of, name_of
+from lockutils.backends.file.refusal import with_source
 from lockutils.errors import LockPathError, SlotsMismatchError
 from lockutils.front.handle import Lock
 from lockutils.front.settings import lock_directory
@@ -104,7 +105,9 @@ class InterProcessLock(fasteners.InterProcessLock):  # type: ignore[misc]
         except SlotsMismatchError:
             pass
         except LockPathError as error:
-            raise _PathLockError(error.errno, error.strerror, error.filename) from error
+            raise with_source(
+                _PathLockError(error.errno, error.strerror, error.filename), error.source
+            ) from error
         raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN), self.path)
 
     def _try_acquire(self, blocking: bool, watch: Any) -> bool:

@@ -15,6 +15,7 @@ from lock_peers import Background, until_waited_for  # noqa: E402
 
 from lockutils.backends.file import lock_kinds, syscalls  # noqa: E402
 from lockutils.backends.file.directory import Directory  # noqa: E402
+from lockutils.backends.file.opening import open_file  # noqa: E402
 from lockutils.backends.file.request import FileRequest, SharedRequest  # noqa: E402
 from lockutils.backends.file.slots import SlotRequest  # noqa: E402
 from lockutils.errors import LockPathError  # noqa: E402
@@ -323,12 +324,12 @@ def test_a_foreign_record_lock_is_no_reason_to_give_up_a_kind(probes, new_reques
 def test_a_process_that_is_killed_meanwhile_leaves_no_file(peers, tmp_path):
     victim = peers.python(
         "import os, signal, sys\n"
-        "from lockutils.backends.file import lock_kinds, syscalls\n"
+        "from lockutils.backends.file import lock_kinds, opening\n"
         "def die(*_):\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
         "lock_kinds._works = die\n"
         "cell = []\n"
-        "syscalls.open_file(cell, os.fsencode(sys.argv[1]) + b'/key')\n"
+        "opening.open_file(cell, os.fsencode(sys.argv[1]) + b'/key')\n"
         "lock_kinds.find_out(cell[0], os.fsencode(sys.argv[1]))\n",
         tmp_path,
     )
@@ -341,7 +342,7 @@ def test_a_process_that_is_killed_meanwhile_leaves_no_file(peers, tmp_path):
 def test_a_file_system_without_nameless_files_can_be_probed(probes, monkeypatch, tmp_path):
     monkeypatch.setattr(lock_kinds, "_TMPFILE", os.O_DIRECTORY)  # an error on a file to write to
     cell = []
-    syscalls.open_file(cell, os.fsencode(tmp_path) + b"/key")
+    open_file(cell, os.fsencode(tmp_path) + b"/key")
     try:
         lock_kinds.find_out(cell[0], os.fsencode(tmp_path))
     finally:

@@ -68,7 +68,7 @@ def strictly_ahead(entry, count):
 
 def locked(entry, numbers=range(20)):
     """The numbers that whoever waits for them, on a descriptor of his own, would sleep for."""
-    with open(entry._queue, "rb+") as file:
+    with open(entry._place.queue, "rb+") as file:
         return [
             one
             for one in numbers
@@ -215,7 +215,7 @@ class TestOrder:
 
     def test_who_waited_and_is_about_to_go_on_is_not_waited_for(self, process):
         first, second = process()(), process()()
-        with open(first._queue, "rb+") as file:
+        with open(first._place.queue, "rb+") as file:
             first.give_back()
             assert syscalls.span_try(file.fileno(), first.lock_of(0))
 

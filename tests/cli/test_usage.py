@@ -31,6 +31,7 @@ def test_help_of_run_has_every_option(cli):
         "      --fair",
         "  -E, --conflict-exit-code N",
         "      --lock-path DIR",
+        "      --file-mode MODE",
         "      --prefix P",
         "  -c, --command CMD",
         "  -o, --close",
@@ -91,6 +92,9 @@ def test_version(cli, arguments):
         (["run", "--lock", "a", "--conflict-exit-code", "-1", "true"], "'-1'"),
         (["run", "--lock", "a", "--conflict-exit-code=", "true"], "''"),
         (["run", "--lock", "a", "--lock-path", "", "true"], "--lock-path needs a path"),
+        (["run", "--lock", "a", "--file-mode", "", "true"], "--file-mode must be a mode"),
+        (["run", "--lock", "a", "--file-mode", "888", "true"], "'888'"),
+        (["run", "--lock", "a", "--file-mode", "0440", "true"], "'0440'"),
     ],
 )
 def test_wrong_usage_is_64_and_one_line_that_names_it(cli, arguments, named):
@@ -222,3 +226,21 @@ def test_the_lock_path_comes_from_the_environment_without_an_option(cli, tmp_pat
     cli.environment["LOCKUTILS_LOCK_PATH"] = str(tmp_path / "other")
     assert cli.call(cli.words("run", "--lock", "a", "true")).returncode == 0
     assert (tmp_path / "other" / "a").exists()
+
+
+@pytest.mark.parametrize("options", [[], ["--file-mode", "0640"]])
+def test_a_new_file_has_the_mode_of_the_option_or_the_variable(cli, tmp_path, options):
+    cli.environment["LOCKUTILS_FILE_MODE"] = "660"
+    file = tmp_path / "file"
+    assert cli.run(*options, "--lock-file", str(file), "true", umask=0o077).returncode == 0
+    for path in cli.lock_path / "job", file:
+        assert path.stat().st_mode & 0o7777 == (0o640 if options else 0o660)
+
+
+def test_a_variable_that_is_no_mode_is_named_before_anything_is_made(cli):
+    cli.environment["LOCKUTILS_FILE_MODE"] = "rw"
+    result = cli.run("true")
+    assert (result.returncode, result.stderr.count("\n")) == (73, 1)
+    assert result.stderr.startswith("lockutils: $LOCKUTILS_FILE_MODE must be a mode ")
+    assert "not 'rw'" in result.stderr
+    assert not cli.lock_path.exists()

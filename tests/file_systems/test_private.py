@@ -131,10 +131,10 @@ def test_a_read_only_directory_is_shared_where_the_file_is_there_and_else_an_err
     [ ! -e /var/tmp/lockutils-0 ]
     """)
 
-    assert "Read-only file system: '/run/lock/lockutils-0': make it writable" in missing
+    assert "Read-only file system: '/run/lock/lockutils-0' (by default): make it" in missing
     assert inside["path"] == "/run/lock/lockutils-0"
     assert inside["name"] is False
-    assert "Read-only file system: '/run/lock/lockutils-0/new': make it" in inside["new"]
+    assert "Read-only file system: '/run/lock/lockutils-0/new' (by default): " in inside["new"]
     assert "set $LOCKUTILS_LOCK_PATH for all who share the locks" in inside["new"]
 
 
@@ -151,7 +151,9 @@ def test_the_command_line_says_it_in_a_line():
     assert (status, same) == ("73", "73")
     assert private.startswith("lockutils: Other processes have another directory of this name")
     assert "$LOCKUTILS_LOCK_PATH" in private
-    assert read_only.startswith("lockutils: Read-only file system: '/var/tmp/lockutils-0': make")
+    assert read_only.startswith(
+        "lockutils: Read-only file system: '/var/tmp/lockutils-0' (by default): "
+    )
 
 
 HOST_MOUNTS = """\

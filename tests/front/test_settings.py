@@ -1,6 +1,7 @@
 """Where the lock files are: argument, setting, environment, default; asked at each call."""
 
 import os
+import pickle
 import subprocess
 import sys
 import uuid
@@ -220,6 +221,63 @@ def test_a_path_in_the_environment_that_is_no_directory_is_named(monkeypatch, tm
 
     with pytest.raises(lockutils.LockPathError, match=str(tmp_path / "file")):
         lockutils.lock("name", external=True).acquire()
+
+
+class TestErrorSaysWhatNamesTheDirectory:
+    """All name the same path, which is a file."""
+
+    @pytest.fixture
+    def path(self, monkeypatch, tmp_path):
+        path = tmp_path / "file"
+        path.touch()
+        monkeypatch.setenv(OSLOS, str(path))
+        return path
+
+    def source_of(self, **call):
+        seen = set()
+        for take in (
+            lambda: lockutils.lock("name", external=True, **call).acquire(),
+            lambda: lockutils.lock("name", external=True, fair=True, **call).acquire(),
+            lambda: lockutils.lock(200 * "n", external=True, **call).acquire(),
+            lambda: lockutils.external_lock("name", **call).acquire(),
+        ):
+            for _ in range(2):  # the second time, the directory is known
+                with pytest.raises(lockutils.LockPathError) as refusal:
+                    take()
+                error = refusal.value
+                assert str(error).endswith(f"' (by {error.source})")
+                assert pickle.loads(pickle.dumps(error)).source == error.source
+                seen.add(error.source)
+        (source,) = seen
+        return source
+
+    def test_in_any_order(self, monkeypatch, path):
+        assert self.source_of() == f"${OSLOS}"
+        assert self.source_of(lock_path=path) == "lock_path"
+        assert self.source_of(lock_path=str(path)) == "lock_path"
+        monkeypatch.setenv(OURS, str(path))
+        assert self.source_of() == f"${OURS}"
+        lockutils.set_defaults(path)
+        assert self.source_of() == "set_defaults"
+        assert self.source_of(lock_path=str(path)) == "lock_path"
+        handle = lockutils.lock("name", external=True)
+        lockutils.set_defaults(None)
+        with pytest.raises(lockutils.LockPathError, match="by set_defaults"):
+            handle.acquire()
+        assert self.source_of() == f"${OURS}"
+
+    def test_of_the_default(self, monkeypatch, tmp_path):
+        (tmp_path / f"lockutils-{os.geteuid()}").touch()
+        assert self.source_of() == "default"
+        (tmp_path / f"lockutils-{os.geteuid()}").unlink()
+        monkeypatch.setattr(settings, "default_parent", lambda: str(tmp_path / "none"))
+        assert self.source_of() == "default"
+
+    def test_unless_the_path_of_the_file_is_given(self, path):
+        with pytest.raises(lockutils.LockPathError) as refusal:
+            lockutils.InterProcessLock(path / "file").acquire()
+        assert refusal.value.source == ""
+        assert "(by" not in str(refusal.value)
 
 
 def test_hundreds_of_lock_directories_stay_apart(tmp_path):

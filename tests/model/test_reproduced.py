@@ -12,6 +12,7 @@ pytest.importorskip("fcntl")
 import lockutils
 from lockutils.backends.file import request, syscalls
 from lockutils.backends.file.directory import Directory
+from lockutils.backends.file.opening import open_file
 from lockutils.backends.file.queue import BYTES, TICKETS, QueueRange
 from lockutils.backends.file.tickets import QueueEntry
 from lockutils.parking import callback, sleeper
@@ -22,7 +23,7 @@ def two_threads(tmp_path):
     """Two entries of one process; and a look at the tickets by another process."""
     place = QueueRange(os.fsencode(tmp_path / "it"))
     box, all_tickets = [], syscalls.span(syscalls.READ, place.first_byte, TICKETS * BYTES)
-    syscalls.open_file(box, place.queue)
+    open_file(box, place.queue)
     entries = [QueueEntry(place, strict=True) for _ in range(2)]
     yield (*entries, lambda: syscalls.span_in_use(box[0], all_tickets))
     for entry in entries:

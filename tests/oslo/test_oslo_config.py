@@ -294,3 +294,23 @@ except AttributeError as error:
         "False True",
         "lockutils.CONF needs oslo_config, which is not installed",
     ]
+
+
+def test_a_directory_that_cannot_be_used_is_told_with_its_name():
+    printed = run_python(
+        START
+        + OURS
+        + """
+CONF.set_override("lock_path", "/dev/null", "oslo_concurrency")
+try:
+    lockutils.lock("name", external=True).acquire()
+except lockutils.LockPathError as error:
+    print(error)
+"""
+    )
+    assert printed.endswith("'/dev/null/name' (by [oslo_concurrency] lock_path)\n")
+
+
+def test_without_oslo_config_nothing_is_imported():
+    printed = run_python(START + "path(); print('oslo_config' in sys.modules)")
+    assert printed.split() == ["False"]

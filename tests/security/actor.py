@@ -1,4 +1,6 @@
-"""What an actor runs: see users.py.  Becomes the user that is its argument, and obeys.
+"""What an actor runs: see users.py.  Becomes the user that is its first argument, and obeys.
+
+The other arguments are the groups of that user.
 
 Each line that it is sent is a piece of source and the variables to run it with.  All that may be
 needed is imported first, since the user may not be able to read it.
@@ -122,7 +124,7 @@ def run(source, values):
 
 def main():
     if len(sys.argv) > 1:
-        os.setgroups([])
+        os.setgroups([int(group) for group in sys.argv[2:]])
         os.setgid(int(sys.argv[1]))
         os.setuid(int(sys.argv[1]))
     os.umask(0o022)

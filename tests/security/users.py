@@ -35,8 +35,8 @@ class Actor:
     hangs it fails the test.
     """
 
-    def __init__(self, peers, user, environment=None):
-        who = [] if user is None else [str(user)]
+    def __init__(self, peers, user, environment=None, groups=()):
+        who = [] if user is None else [str(user), *map(str, groups)]
         self.peer = peers.start(sys.executable, ACTOR, *who, env=environment)
         assert self.peer.hear() == "ready"
 

@@ -7,9 +7,10 @@ import os
 import stat
 
 from lockutils.backends import MARK, SHARES, FileRequest, SharedRequest, SlotRequest
+from lockutils.backends.file import file_mode as modes
 from lockutils.backends.file.mounts import is_private
 from lockutils.backends.file.naming import file_name_of
-from lockutils.backends.file.refusal import is_open_to_others, refuse
+from lockutils.backends.file.refusal import is_open_to_others, refuse, with_source
 from lockutils.backends.file.status import holder_of
 from lockutils.errors import LockPathError, printable
 
@@ -33,17 +34,19 @@ _PRIVATE = (
 class Directory:
     """A directory that the user named: used as it is, created where it is missing."""
 
-    __slots__ = ("owner", "path", "ranges")
+    __slots__ = ("owner", "path", "ranges", "source")
 
     #: whether files that nobody uses may be removed from it
     swept = False
-    #: of the files that are made in it, less the umask
-    file_mode = 0o666
+    #: of the files that are made in it, less the umask; ``None`` for what the user wants
+    file_mode: int | None = None
     #: whether a lock can have more than one holder
     shares = SHARES
 
-    def __init__(self, path: bytes) -> None:
+    def __init__(self, path: bytes, source: str = "") -> None:
         self.path = path
+        #: what names it, for errors
+        self.source = source
         #: the user whose marked files are taken without a look at the directory; ``None`` if
         #: anybody's are
         self.owner: int | None = None
@@ -60,7 +63,7 @@ class Directory:
         return hash(self.path)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.path,)
+        return type(self), (self.path, self.source)
 
     def file_of(self, key: str) -> bytes:
         """Return the path of the lock file of ``key``.
@@ -96,13 +99,14 @@ class Directory:
         """
         missing = [self.path]
         try:
+            modes.file_mode()  # what is wrong with it is told before anything is made
             # Not by os.makedirs, which calls itself for each part of the path.
             while not _mkdir(missing[-1], may_lack_parent=True):
                 missing.append(os.path.dirname(missing[-1]))
             for path in reversed(missing[:-1]):
                 _mkdir(path)
         except OSError as error:
-            refuse(error, self.path)
+            refuse(error, self.path, self.source)
 
     def longest_name(self) -> int:
         """Return how many bytes the name of a file in here may have.
@@ -116,7 +120,7 @@ class Directory:
                 self.make()
                 return os.pathconf(self.path, "PC_NAME_MAX")
         except OSError as error:
-            refuse(error, self.path)
+            refuse(error, self.path, self.source)
 
 
 class DefaultDirectory(Directory):
@@ -139,7 +143,7 @@ class DefaultDirectory(Directory):
     file_mode = MARK
 
     def __init__(self, path: bytes, user: int) -> None:
-        super().__init__(path)
+        super().__init__(path, "default")
         self.owner = user
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -161,7 +165,7 @@ class DefaultDirectory(Directory):
                 pass
             status = os.lstat(self.path)
         except OSError as error:
-            refuse(error, self.path)
+            refuse(error, self.path, self.source)
         self._check(status)
 
     def check(self) -> None:
@@ -184,7 +188,7 @@ class DefaultDirectory(Directory):
             self._refuse(f"Lock directory is writable by others (mode {mode:o})")
 
     def _refuse(self, problem: str) -> NoReturn:
-        raise LockPathError(errno.EPERM, problem, os.fsdecode(self.path))
+        raise with_source(LockPathError(errno.EPERM, problem, os.fsdecode(self.path)), self.source)
 
 
 def _mkdir(path: bytes, *, may_lack_parent: bool = False) -> bool:

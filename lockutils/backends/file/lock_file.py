@@ -6,6 +6,7 @@ import errno
 
 from lockutils.backends.file import lock_kinds, syscalls
 from lockutils.backends.file.descriptors import owners
+from lockutils.backends.file.opening import open_file
 from lockutils.backends.file.queue import QueueRange
 from lockutils.backends.file.refusal import refuse
 from lockutils.backends.file.sweep import is_due, sweep
@@ -63,10 +64,10 @@ class LockFile:
         owners.add(self)
         directory.check()
         try:
-            self._writable, is_new = syscalls.open_file(fd_box, self.path, directory.file_mode)
+            self._writable, is_new = open_file(fd_box, self.path, directory.file_mode)
         except FileNotFoundError:
             directory.make()
-            self._writable, is_new = syscalls.open_file(fd_box, self.path, directory.file_mode)
+            self._writable, is_new = open_file(fd_box, self.path, directory.file_mode)
         self._sweeps = is_new and directory.swept and is_due(fd_box[0])
         self._kinds = lock_kinds.of_file(fd_box[0])
         return fd_box[0]
@@ -84,7 +85,7 @@ class LockFile:
             except OSError as error:
                 if error.errno != errno.EBADF or self.fd_box:
                     self._let_go()
-                    refuse(error, self.path)
+                    refuse(error, self.path, self._directory.source)
             self._let_go()
         self._let_go()
         return False

@@ -20,6 +20,7 @@ from time import monotonic
 
 from lockutils.backends.file import syscalls
 from lockutils.backends.file.descriptors import owners
+from lockutils.backends.file.opening import open_file
 from lockutils.errors import SlotsMismatchError
 from lockutils.local.registry import Registry
 from lockutils.parking.native import closer_of
@@ -166,12 +167,12 @@ class LocalTickets:
         #: at most one, once it is open: of threads that open it at the same time the first counts
         self._file: dict[None, _QueueFile] = {}
 
-    def open(self, path: bytes) -> int:
+    def open(self, place: QueueRange) -> int:
         """Return the descriptor, opened if it is not yet.
 
         :raises OSError: if the queue file cannot be used
         """
-        file = self._file.get(None) or self._file.setdefault(None, _QueueFile(path))
+        file = self._file.get(None) or self._file.setdefault(None, _QueueFile(place))
         return file.fd_box[0]
 
     @property
@@ -212,14 +213,15 @@ class _QueueFile:
 
     __slots__ = ("_closer", "fd_box")
 
-    def __init__(self, path: bytes) -> None:
+    def __init__(self, place: QueueRange) -> None:
         self.fd_box: list[int] = []
         #: what closes the descriptor when it is dropped
         self._closer: list[Any] = []
-        descriptor = _Descriptor(self.fd_box, path)
+        descriptor = _Descriptor(self.fd_box, place.queue)
         owners.add(descriptor)
         try:
-            writable, _ = syscalls.open_file(self.fd_box, path)
+            mode = None if place.owner is None else 0o666  # nobody else gets into his directory
+            writable, _ = open_file(self.fd_box, place.queue, mode)
             if not writable:
                 raise PermissionError(errno.EACCES, "Queue file cannot be written to")
             self._closer.extend(map(closer_of, self.fd_box))

@@ -12,11 +12,26 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 
-def refuse(error: OSError, path: bytes) -> NoReturn:
-    """Raise ``error`` as a :class:`LockPathError` of ``path``, if it is not one already."""
+def refuse(error: OSError, path: bytes, source: str = "") -> NoReturn:
+    """Raise ``error`` as a :class:`LockPathError` of ``path``, if it is not one already.
+
+    :param source: what names the directory
+    """
     if isinstance(error, LockPathError):
         raise error
-    raise LockPathError(error.errno, error.strerror, os.fsdecode(path)) from error
+    raise with_source(
+        LockPathError(error.errno, error.strerror, os.fsdecode(path)), source
+    ) from error
+
+
+def with_source(error: LockPathError, source: str) -> LockPathError:
+    """Return ``error``, which says what names the directory.
+
+    Whoever raises it has it in no variable: the frame would keep the error, and the error the
+    frame, with descriptors that are to be closed.
+    """
+    error.source = source
+    return error
 
 
 def is_open_to_others(status: os.stat_result) -> bool:

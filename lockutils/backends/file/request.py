@@ -108,7 +108,7 @@ class FileRequest(LockFile):
     def _go_without_order(self, error: OSError) -> bool:
         """After an error of the queue: leave the order to the kernel, if that is allowed."""
         if self._fair:
-            refuse(error, self._range.queue)
+            refuse(error, self._range.queue, self._directory.source)
         return True
 
     # --- waiting
@@ -182,7 +182,7 @@ class FileRequest(LockFile):
                     continue
                 if isinstance(error, IndexError):
                     raise
-                refuse(error, self.path)
+                refuse(error, self.path, self._directory.source)
             if overtaken:
                 self._let_go()
                 continue
@@ -201,7 +201,7 @@ class FileRequest(LockFile):
             ahead, at_most = self._ticket_ahead(entry, number)
             if ahead is None:
                 return True
-            fd = entry.tickets.open(self._range.queue)
+            fd = entry.tickets.open(self._range)
             try:
                 if sleeper.lock_span(fd, entry.lock_of(ahead), at_most):
                     return False

@@ -36,7 +36,6 @@ close_number = _close
 _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # a FIFO in our place must not hang us
 #: seconds to give to a kernel that is out of memory for locks
 _PAUSES = (0.0, 0.0, 0.001, 0.002, 0.004, 0.008)
-_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 _UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
 
 _READ_WRITE = (_FLAGS | os.O_RDWR,)
@@ -46,9 +45,6 @@ _READ_WRITE = (_FLAGS | os.O_RDWR,)
 #: which somebody else may have moved to where the directory was.
 MARK = 0o1600
 MARKED = S_IFREG | MARK
-
-#: how often others may make and remove a file while it is opened
-_TRIES = 1000
 
 #: the two ways to have a flock
 EXCLUSIVE, SHARED = LOCK_EX, LOCK_SH
@@ -89,42 +85,6 @@ def open_in(fd_box: list[int], directory: int, name: str, flags: int) -> None:
     from functools import partial
 
     fd_box.extend(map(partial(_open, dir_fd=directory), (name,), (_FLAGS | flags,)))
-
-
-def open_file(fd_box: list[int], path: bytes, mode: int = 0o666) -> tuple[bool, bool]:
-    """Open a lock file, creating it where there is none; never truncate or follow a link.
-
-    An existing file is opened without ``O_CREAT``: in a sticky directory the kernel refuses
-    that flag for a file of somebody else (``fs.protected_regular``, proc(5)).
-
-    :param mode: of a new file, less the umask
-    :return: whether it can be written to, whether it is new
-    :raises OSError: if it cannot be opened, or is not a regular file; nothing is open then
-    """
-    for _ in range(_TRIES):
-        writable = True
-        try:
-            open_into(fd_box, path, os.O_RDWR)
-        except FileNotFoundError:
-            try:
-                open_into(fd_box, path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
-            except FileExistsError:
-                continue  # somebody was faster
-            return True, True
-        except OSError as error:
-            if error.errno not in _NOT_WRITABLE:
-                raise
-            open_into(fd_box, path, os.O_RDONLY)
-            writable = False
-        # Refused before it is locked: somebody may have locked what is no file.
-        try:
-            if not S_ISREG(fstat(fd_box[0]).st_mode):
-                raise OSError(errno.EINVAL, "Not a regular file")
-        except OSError:
-            close(fd_box)
-            raise
-        return writable, False
-    raise OSError(errno.EAGAIN, "Others make and remove it all the time")
 
 
 def lock_at_once(

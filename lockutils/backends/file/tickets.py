@@ -41,12 +41,12 @@ class QueueEntry:
     :param strict: whether nobody may pass it
     """
 
-    __slots__ = ("_first_byte", "_queue", "_strict", "_taken", "tickets")
+    __slots__ = ("_first_byte", "_place", "_strict", "_taken", "tickets")
 
     def __init__(self, place: QueueRange, *, strict: bool) -> None:
         #: those of this process, for the same lock file
         self.tickets = local_tickets.get(place.path)
-        self._queue = place.queue
+        self._place = place
         self._first_byte = place.first_byte
         self._strict = strict
         #: the number that is locked, or about to be
@@ -65,7 +65,7 @@ class QueueEntry:
         :raises OSError: if the queue file cannot be used
         """
         tickets = self.tickets
-        fd = tickets.open(self._queue)
+        fd = tickets.open(self._place)
         length = BYTES if self._strict else 1
         number: int | None = None
         for _ in range(_TRIES):
@@ -123,7 +123,7 @@ class QueueEntry:
         :return: number, and whether nobody may pass it; the nearest first
         :raises OSError: if the queue file cannot be used
         """
-        fd = self.tickets.open(self._queue)
+        fd = self.tickets.open(self._place)
         found: list[tuple[int, bool]] = []
         while number is not None and len(found) < count:
             nearest = self._nearest(fd, number)
@@ -137,7 +137,7 @@ class QueueEntry:
         """Return how far before a number of this process there is a ticket, at least."""
         if number is None:
             return 1
-        found = self._find(self.tickets.open(self._queue), number - HALF, HALF, syscalls.READ)
+        found = self._find(self.tickets.open(self._place), number - HALF, HALF, syscalls.READ)
         return 1 if found is None else (number - found[0]) % TICKETS
 
     def _nearest(self, fd: int, number: int) -> tuple[int, bool] | None:
