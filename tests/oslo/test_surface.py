@@ -29,7 +29,7 @@ NOT_HERE = {
     "SyncPartialProtocol": "for its type hints",
 }
 #: parameters that must be given there and need not be here
-OPTIONAL = {("get_lock_path", "conf")}
+OPTIONAL = {("get_lock_path", "conf"), ("set_defaults", "lock_path")}
 
 COMPARE = f"""
 import importlib, inspect, sys, warnings
