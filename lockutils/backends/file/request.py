@@ -274,9 +274,9 @@ class FileRequest(LockFile):
             entry = self._entry
             if entry is not None:
                 try:
-                    # In strict order the waiter that we have woken is to run now, and may have
-                    # been given our own core.
-                    if self._strict:
+                    # The waiter that we have woken may have been given our own core.  It is to run
+                    # now, unless this process may still barge.
+                    if self._strict or monotonic() >= self._range.recheck_at:
                         sched_yield()
                 finally:
                     # Here a process may lose its core for long, so that several signals come.
