@@ -51,18 +51,31 @@ def _after_in_parent() -> None:
         return
     locks, reading, writing = moving
     os.close(writing)
-    has_child = read(reading, 1) != b""
+    has_child = _is_answered(reading)
     os.close(reading)
     _mark(locks, 0)
     if not has_child:
         return
     for lock in locks:
         holds = snapshot(lock._holds)
-        del lock._holds[: len(holds)]
-        for waiter, hold, *_ in holds:
+        # first of all: from here on nothing that comes to an end in this process can unlock
+        for waiter, *_ in holds:
             if waiter.request is not None:
                 waiter.request.leave_to_child()
+        del lock._holds[: len(holds)]
+        for _, hold, *_ in holds:
             next(hold, None)
+
+
+def _is_answered(reading: int) -> bool:
+    """Wait for the child; ``False`` if there is none."""
+    while True:
+        try:
+            return read(reading, 1) != b""
+        except OSError:
+            return False
+        except BaseException:  # of a signal handler: Python drops what a hook of a fork raises
+            continue
 
 
 def _after_in_child() -> None:
