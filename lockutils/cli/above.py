@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 
 from lockutils.backends.file.directory import Directory
+from lockutils.backends.file.status import takers_of
 from lockutils.errors import DeadlockError, Holder
 
 TYPE_CHECKING = False
@@ -126,12 +127,8 @@ def _has_it(pid: int, status: os.stat_result) -> bool:
 
     The command may have unlocked the descriptor that it inherited.
     """
-    device = status.st_dev
-    file = b"%02x:%02x:%d" % (os.major(device), os.minor(device), status.st_ino)
     try:
-        with open("/proc/locks", "rb") as table:
-            lines = [line.split() for line in table]
+        pids = [taker for kind, taker in takers_of(status) if kind == b"FLOCK"]
     except OSError:
         return True
-    pids = {int(fields[4]) for fields in lines if fields[1] == b"FLOCK" and fields[5] == file}
     return not pids or pid in pids

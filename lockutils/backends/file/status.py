@@ -18,18 +18,9 @@ def holder_of(path: bytes) -> Holder | None:
     """
     try:
         status = os.stat(path)
-        with open("/proc/locks", "rb") as table:
-            lines = table.readlines()
+        takers = [pid for _, pid in takers_of(status)]
     except OSError:
         return None
-    device = status.st_dev
-    file = b"%02x:%02x:%d" % (os.major(device), os.minor(device), status.st_ino)
-    takers = []
-    for line in lines:
-        # "1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF"; a waiter has "->" after the number
-        fields = line.split()
-        if len(fields) >= 6 and fields[5] == file:
-            takers.append(int(fields[4]))
     for pid in takers:
         # of a process of another user it cannot be told
         if pid > 0 and _has_lock(pid, status) is not False:
@@ -38,6 +29,19 @@ def holder_of(path: bytes) -> Holder | None:
         if name.isdigit() and _has_lock(int(name), status):
             return Holder(int(name), _command_line(int(name)))
     return None
+
+
+def takers_of(status: os.stat_result) -> list[tuple[bytes, int]]:
+    """Return the kind of each lock on a file, as ``FLOCK``, and the process that took it.
+
+    :raises OSError: if that cannot be told
+    """
+    device = status.st_dev
+    file = b"%02x:%02x:%d" % (os.major(device), os.minor(device), status.st_ino)
+    with open("/proc/locks", "rb") as table:
+        # "1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF"; a waiter has "->" after the number
+        lines = [line.split() for line in table]
+    return [(fields[1], int(fields[4])) for fields in lines if fields[5:6] == [file]]
 
 
 def _has_lock(pid: int, status: os.stat_result) -> bool | None:
