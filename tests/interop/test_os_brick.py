@@ -4,7 +4,6 @@ os-brick is a library of OpenStack's nova and cinder that attaches volumes.  Its
 package index, once: they have an environment of their own below ``.venv``, which stays.
 """
 
-import faulthandler
 import json
 import os
 import subprocess
@@ -15,7 +14,6 @@ import pytest
 
 import lockutils
 
-ROOT = Path(__file__).parents[2]
 SHIM = Path(__file__).with_name("os_brick_shim.py")
 MODULES = ("lockutils", "oslo_concurrency.lockutils")
 
@@ -25,23 +23,9 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def python():
-    """The interpreter of an environment with os-brick in it."""
-    # pip may take longer than a test may
-    faulthandler.cancel_dump_traceback_later()
-    made = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "_venv.py", "os-brick"],
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=400,
-        check=True,
-    )
-    return Path(made.stdout.strip(), "bin", "python")
-
-
-@pytest.fixture(scope="module")
-def outcomes(python, tmp_path_factory):
+def outcomes(python_with, tmp_path_factory):
     """Module that os-brick locks by -> what the run says; both run at the same time."""
+    python = python_with("os-brick")
     runs = {module: start(python, module, tmp_path_factory.mktemp("run")) for module in MODULES}
     try:
         printed = {module: run.communicate(timeout=100) for module, run in runs.items()}
