@@ -129,11 +129,11 @@ class DefaultDirectory(Directory):
     It hangs on the user id alone, because a cron job, a systemd unit and a shell of the same
     user must meet there whatever their environment says.
 
-    Its parent is writable for everybody, so that somebody else may put it there before we do.
-    What is ours there stays ours, since the parent is sticky: nobody but root can move or remove
-    it.  But a cleaner may do so, at any time, and somebody else be faster to make it again.  So
-    it is checked each time a lock file is looked for that may have to be created; and one that
-    is there is taken for good only if it is ours, and was made in such a directory.
+    Everybody can write in its parent, so another user may make the directory before we do.  The
+    parent is sticky: nobody but root can move or remove what is ours there.  But a cleaner may do
+    so at any time, and another user may then be faster to make it again.  So the directory is
+    checked each time that a lock file may have to be created.  A lock file that is there is
+    trusted only if it is ours, and was made in such a directory.
 
     :param user: whose it is
     """

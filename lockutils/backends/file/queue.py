@@ -1,8 +1,8 @@
-"""Who waits for the locks of one directory: a file that is always empty.
+"""The queue file of a directory, which tells the waiters for its locks.  It is always empty.
 
-It is made when somebody has to wait there for the first time.  All that it says is said by
-record locks of open file descriptions, on bytes that it does not have: what a process had in
-it goes with the process, at whatever instruction that is killed.
+The first waiter makes it.  Each waiter holds a record lock of an open file description on it, on
+bytes that the file does not have.  The kernel removes those locks with the process, whenever that
+is killed.
 
 Each lock file has a range of its own, by a digest of its name, for tickets: see
 :mod:`lockutils.backends.file.tickets`.  With 40 bits for the digest two names may share a

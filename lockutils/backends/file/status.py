@@ -1,4 +1,4 @@
-"""Who holds a lock file, read off ``/proc`` (proc(5))."""
+"""Find the holder of a lock file in ``/proc`` (proc(5))."""
 
 from __future__ import annotations
 
