@@ -7,7 +7,6 @@ import os
 
 from lockutils.backends.file.directory import Directory
 from lockutils.errors import LockPathError
-from lockutils.front import settings
 
 
 class LockFile(Directory):
@@ -33,32 +32,26 @@ class LockFile(Directory):
         raise LockPathError(errno.ENOENT, text, os.fsdecode(self.path))
 
 
-def in_order(
-    keys: list[str], lock_path: str | None, paths: list[str]
-) -> list[tuple[str, str | None]]:
+def in_order(named: list[tuple[str, Directory]], paths: list[str]) -> list[tuple[str, Directory]]:
     """Return each lock once, in the order in which everybody takes them.
 
     This is by directory and name, so that names that are taken along with files are in the order
     of names alone.
 
-    :param keys: of locks in ``lock_path``
+    :param named: the keys of locks, and the directory of each
     :param paths: of lock files
-    :return: the name and the lock path of each; where that is a file, it stands for the directory
-        in this process from now on
+    :return: the name and the directory of each
     :raises OSError: if a directory is not there
     """
-    found: dict[bytes, tuple[tuple[bytes, str], str, str | None]] = {}
-    if keys:
-        directory = settings.lock_directory(lock_path)
+    found: dict[bytes, tuple[tuple[bytes, str], str, Directory]] = {}
+    for key, directory in named:
         real = os.path.realpath(directory.path)
-        for key in keys:
-            name = os.path.basename(directory.file_of(key))
-            found[os.path.join(real, name)] = (real, key), key, lock_path
+        name = os.path.basename(directory.file_of(key))
+        found[os.path.join(real, name)] = (real, key), key, directory
     for path in paths:
         file = LockFile(path)
         whole = file.file_of(path)
         if whole not in found:
             key = os.path.basename(whole).decode("utf-8", "surrogateescape")
-            found[whole] = (file.path, key), path, os.fsdecode(whole)
-            settings._directories[os.fsdecode(whole)] = file
+            found[whole] = (file.path, key), path, file
     return [(name, where) for _, name, where in sorted(found.values(), key=lambda one: one[0])]

@@ -28,6 +28,7 @@ from lockutils.parking.deadline import Deadline
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lockutils import Lock
+    from lockutils.backends.file.directory import Directory
     from lockutils.cli.signals import Signals
 
 #: how a name begins that somebody may take for a file
@@ -63,14 +64,15 @@ def run(arguments: list[str]) -> int:
     start = monotonic()
     try:
         occupy_low_descriptors()
-        _acquire_all(settings, signals, held)
+        wanted = settings.wanted()
+        _acquire_all(settings, wanted, signals, held)
         signals.keep_out()
         start = monotonic()
         if not settings.close:
             for handle in held:
                 handle.hand_to_children()
         start_it = become_command if settings.no_fork else run_child
-        return start_it(command, signals.mask, settings.told(), _hint(command))
+        return start_it(command, signals.mask, settings.told(wanted), _hint(command))
     except (AcquireLockFailedException, DeadlockError) as error:  # a LockTimeout is an OSError, too
         say(str(error))
         return settings.conflict
@@ -124,18 +126,20 @@ def _warn_of_paths(given: dict[str, list[str]]) -> None:
             return
 
 
-def _acquire_all(settings: RunSettings, signals: Signals, held: list[Lock]) -> None:
+def _acquire_all(
+    settings: RunSettings, wanted: list[tuple[str, Directory]], signals: Signals, held: list[Lock]
+) -> None:
     """Acquire the locks in order, within one deadline; ``held`` are those that we have.
 
     :raises AcquireLockFailedException: if one was not got
     :raises LockPathError: if a lock file cannot be used
     """
     deadline = Deadline(settings.timeout, monotonic)
-    for name, path in settings.wanted():
+    for name, directory in wanted:
         start = monotonic()
         # A single try may pass others who wait, but for a fair one; and who goes on to wait
         # must not have passed anybody.
-        handle = settings.handle(name, path, 0, fair=settings.fair or settings.timeout != 0)
+        handle = settings.handle(name, directory, 0, settings.fair or settings.timeout != 0)
         try:
             handle.__enter__()
         except AcquireLockFailedException as error:
@@ -145,7 +149,7 @@ def _acquire_all(settings: RunSettings, signals: Signals, held: list[Lock]) -> N
             if settings.verbose:
                 by = "" if error.holder is None else f", held by {error.holder}"
                 say(f"waiting for {name!r}{by}")
-            handle = settings.handle(name, path, deadline.left())
+            handle = settings.handle(name, directory, deadline.left(), settings.fair)
             handle.__enter__()
         held.append(handle)
         if settings.verbose:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 
-from lockutils import Semaphores, lock, set_defaults
+from lockutils import Lock, set_defaults
 from lockutils.backends.file.file_mode import parse_mode
 from lockutils.backends.file.naming import key_of
 from lockutils.cli.options import UsageError
 from lockutils.cli.report import EX_TEMPFAIL
 from lockutils.front.settings import lock_directory
-from lockutils.front.sharing import MOST_SLOTS
+from lockutils.front.sharing import MOST_SLOTS, SharingLock
+from lockutils.local.wait_queue import WaitQueue
+from lockutils.parking.deadline import limit_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from lockutils import Lock
+    from lockutils.backends.file.directory import Directory
 
 PROGRAM = "lockutils run"
 USAGE = f"{PROGRAM} --lock NAME [OPTION ...] [--] COMMAND [ARG ...]"
@@ -131,44 +133,37 @@ class RunSettings:
         self.no_fork = "--no-fork" in given
         self.verbose = "--verbose" in given
 
-    def wanted(self) -> list[tuple[str, str | None]]:
-        """Return the name and the lock path of each lock, in the order to take them.
+    def wanted(self) -> list[tuple[str, Directory]]:
+        """Return the name and the directory of each lock, in the order to take them.
 
-        :raises OSError: if a directory is not there
+        :raises LockPathError: if there is no safe lock directory
+        :raises OSError: if the directory of a lock file is not there
         """
+        directory = lock_directory(self.lock_path) if self.keys else None
+        named = [] if directory is None else [(key, directory) for key in self.keys]
         if not self.files:
-            return [(key, self.lock_path) for key in self.keys]
+            return named
         from lockutils.cli.lock_file import in_order
 
-        return in_order(self.keys, self.lock_path, self.files)
+        return in_order(named, self.files)
 
-    def told(self) -> str:
+    def told(self, wanted: list[tuple[str, Directory]]) -> str:
         """Return what to tell the command of the locks that it runs under."""
         from lockutils.cli.above import told
 
-        paths = [lock_directory(path).file_of(name) for name, path in self.wanted()]
+        paths = [directory.file_of(name) for name, directory in wanted]
         return told(paths, self.shared, self.slots)
 
-    def handle(
-        self, name: str, path: str | None, timeout: float | None, fair: bool | None = None
-    ) -> Lock:
-        """Return a handle of a lock.
+    def handle(self, name: str, directory: Directory, timeout: float | None, fair: bool) -> Lock:
+        """Return a handle of a lock, with a queue of its own: a name and a file may look the same.
 
-        :param fair: by default as the options say
-
-        :raises LockPathError: if there is no safe lock directory
+        :param timeout: in seconds
+        :param fair: whether it is served in strict order
         """
-        return lock(
-            name,
-            external=True,
-            lock_path=path,
-            do_log=False,
-            semaphores=Semaphores(),  # a name and a file may look the same
-            fair=self.fair if fair is None else fair,
-            timeout=timeout,
-            shared=self.shared,
-            slots=self.slots,
-        )
+        how = name, name, WaitQueue(), directory, limit_of(True, timeout), False, fair
+        if self.shared or self.slots > 1:
+            return SharingLock((self.shared, self.slots, False), *how)
+        return Lock(*how)
 
 
 def _text(argument: str) -> str:
