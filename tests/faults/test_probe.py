@@ -24,7 +24,9 @@ sys.stdin.readline()
 """
 
 
-@pytest.mark.parametrize("error_number", [errno.ENOLCK, errno.EIO, errno.ENOMEM, errno.ESTALE])
+@pytest.mark.parametrize(
+    "error_number", [errno.ENOLCK, errno.EIO, errno.ENOMEM, errno.ESTALE, errno.EACCES]
+)
 @pytest.mark.parametrize("kind", ["flock", "_fcntl"])
 def test_trouble_in_the_probe_teaches_nothing(monkeypatch, peers, tmp_path, kind, error_number):
     monkeypatch.setattr(lock_kinds, "_of_device", {})

@@ -1,4 +1,8 @@
-"""The kernel needs memory to unlock what is in the middle of a lock, and may have none (ENOLCK)."""
+"""An unlock that fails for a moment.
+
+The kernel needs memory to unlock what is in the middle of a lock, and may have none (ENOLCK); a
+network file system may not reach its server (EIO), or be interrupted (EINTR).
+"""
 
 import errno
 import os
@@ -52,10 +56,11 @@ def entries(tmp_path, count):
     return made
 
 
-def test_a_ticket_is_given_back_all_the_same(tmp_path, fail_in_queue):
+@pytest.mark.parametrize("error_number", [errno.ENOLCK, errno.EIO, errno.EINTR, errno.ENOMEM])
+def test_a_ticket_is_given_back_all_the_same(tmp_path, fail_in_queue, error_number):
     """Others of the process keep the descriptor open, so that closing does not free it."""
     ours, (theirs,) = entries(tmp_path, 3), entries(tmp_path, 1)
-    failures = fail_in_queue(syscalls.UNLOCK, 3)
+    failures = fail_in_queue(syscalls.UNLOCK, 3, error_number)
 
     for entry in ours[1], ours[0], ours[2]:
         assert theirs.ahead(theirs.tickets.lowest(), 1)

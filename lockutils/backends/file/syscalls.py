@@ -34,9 +34,11 @@ if TYPE_CHECKING:
 close_number = _close
 
 _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # a FIFO in our place must not hang us
-#: seconds to give to a kernel that is out of memory for locks
+#: seconds between the tries to unlock
 _PAUSES = (0.0, 0.0, 0.001, 0.002, 0.004, 0.008)
 _UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
+#: what says that there is nothing to unlock: no such lock here, or the descriptor is closed
+_NOT_LOCKED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF)
 
 _READ_WRITE = (_FLAGS | os.O_RDWR,)
 
@@ -175,10 +177,8 @@ def span_try(fd: int, what: bytes) -> bool:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
     try:
         _fcntl(fd, _SETLK, what)
-    except OSError as error:
-        if error.errno in (errno.EAGAIN, errno.EACCES):
-            return False
-        raise
+    except BlockingIOError:  # EACCES, too, is that in POSIX, but not where there are such locks
+        return False
     return True
 
 
@@ -186,15 +186,15 @@ def span_unlock(fd: int, what: bytes) -> None:
     """Unlock a part of a file, and leave it open.  Never fails.
 
     Of a lock that reaches beyond the part on both sides two are left, and for the second the
-    kernel needs memory (``ENOLCK``): then it is asked again a few times.  What cannot be
-    unlocked at all goes with the descriptor.
+    kernel needs memory (``ENOLCK``); a network may be down for a moment (``EIO``).  So the kernel
+    is asked again a few times.  What cannot be unlocked at all goes with the descriptor.
     """
     for pause in _PAUSES:
         try:
             span_try(fd, what)
             return
         except OSError as error:
-            if error.errno != errno.ENOLCK:
+            if error.errno in _NOT_LOCKED:
                 return
         sleep(pause)
 
