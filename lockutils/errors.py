@@ -18,24 +18,75 @@ def printable(text: str) -> str:
 
 
 class Holder:
-    """The holder of a lock at the moment somebody failed to get it.
+    """Who holds a lock or waits for it, as far as that can be known.
 
-    :ivar pid: process id on this host
-    :ivar description: a thread name in this process, a command line in another: as whoever
-        gave it wrote it, with escapes for what cannot be printed in one line
+    Every attribute is ``None`` where it cannot be known.  Texts are as whoever gave them wrote
+    them, with escapes for what cannot be printed in one line.
+
+    :ivar pid: process id on this host, or on ``host``
+    :ivar host: the name of its host; ``None`` for this one
+    :ivar command: the command line of the process
+    :ivar thread: the name of the native thread
+    :ivar task: the name of the task of asyncio or trio
+    :ivar since: when it acquired the lock, or began to wait: seconds since the epoch
+    :ivar mode: ``"exclusive"``, ``"shared"`` or ``"slots"``
+    :ivar not_before: when the process began, where ``since`` is not known: it cannot have acquired
+        the lock before; seconds since the epoch
     """
 
-    __slots__ = ("description", "pid")
+    __slots__ = ("command", "host", "mode", "not_before", "pid", "since", "task", "thread")
 
-    def __init__(self, pid: int, description: str = "") -> None:
+    def __init__(
+        self,
+        pid: int | None = None,
+        host: str | None = None,
+        command: str | None = None,
+        thread: str | None = None,
+        task: str | None = None,
+        since: float | None = None,
+        mode: str | None = None,
+        *,
+        not_before: float | None = None,
+    ) -> None:
         self.pid = pid
-        self.description = printable(description)
+        self.host = None if host is None else printable(host)
+        self.command = None if command is None else printable(command)
+        self.thread = None if thread is None else printable(thread)
+        self.task = None if task is None else printable(task)
+        self.since = since
+        self.mode = mode
+        self.not_before = not_before
+
+    @property
+    def description(self) -> str:
+        """What tells it apart: its task and thread in this process, the command of another."""
+        thread = f"thread {self.thread}" if self.thread else ""
+        if self.task:
+            return f"task {self.task}" + (f" of {thread}" if thread else "")
+        return thread or self.command or ""
 
     def __str__(self) -> str:
-        return f"process {self.pid}" + (f" ({self.description})" if self.description else "")
+        who = "a process that is not visible from here"
+        if self.pid is not None:
+            who = f"process {self.pid}"
+        if self.host is not None:
+            who += f" on {self.host}"
+        return who + (f" ({self.description})" if self.description else "")
 
     def __repr__(self) -> str:
-        return f"Holder(pid={self.pid}, description={self.description!r})"
+        known = ((name, getattr(self, name)) for name in _FIELDS)
+        return f"Holder({', '.join(f'{name}={it!r}' for name, it in known if it is not None)})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Holder):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in _FIELDS)
+
+    def __hash__(self) -> int:
+        return hash(tuple(getattr(self, name) for name in _FIELDS))
+
+
+_FIELDS = ("pid", "host", "command", "thread", "task", "since", "mode", "not_before")
 
 
 class AcquireLockFailedException(Exception):

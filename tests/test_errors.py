@@ -9,7 +9,7 @@ import pytest
 import lockutils
 from lockutils import AcquireLockFailedException, DeadlockError, Holder, LockPathError, LockTimeout
 
-HOLDER = Holder(4711, "backup --all")
+HOLDER = Holder(4711, command="backup --all")
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_time_out_does_not_pass_a_name_off_as_an_errno():
 def test_a_holder_says_what_is_known_of_it():
     assert str(HOLDER) == "process 4711 (backup --all)"
     assert str(Holder(4711)) == "process 4711"
-    assert repr(HOLDER) == "Holder(pid=4711, description='backup --all')"
+    assert repr(HOLDER) == "Holder(pid=4711, command='backup --all')"
 
 
 def test_the_public_names_are_there():

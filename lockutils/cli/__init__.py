@@ -11,11 +11,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+#: a command -> what it does; each has a module of its name here, with a function of that name,
+#: which takes the arguments after the command and returns the exit status
+COMMANDS = {
+    "run": "run a program while holding locks",
+}
+
 _HELP = """\
 usage: lockutils COMMAND [OPTION ...]
 
 commands:
-  run            run a program while holding locks
+{}
 
 options:
   -h, --help     show this text, or with a command what it takes
@@ -41,19 +47,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _dispatch(arguments: list[str]) -> int:
     command = arguments[0] if arguments else None
-    if command == "run":
-        from lockutils.cli.run import run
-
-        return run(arguments[1:])
+    if command in COMMANDS:
+        module = __import__(f"lockutils.cli.{command}", fromlist=[command])  # without importlib
+        return int(getattr(module, command)(arguments[1:]))
     if command in ("--help", "-h"):
-        sys.stdout.write(_HELP)
+        lines = [f"  {name:15}{what}" for name, what in COMMANDS.items()]
+        sys.stdout.write(_HELP.format("\n".join(lines)))
         return 0
     if command in ("--version", "-V"):
         return print_version()
     if command is None:
         raise UsageError("no command (see lockutils --help)")
     what = "option" if command.startswith("-") else "command"
-    raise unknown(what, command, ("run", "--help", "--version"), "lockutils")
+    raise unknown(what, command, (*COMMANDS, "--help", "--version"), "lockutils")
 
 
 def print_version() -> int:

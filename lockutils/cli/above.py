@@ -61,7 +61,7 @@ def enter(lock: Lock, waiter: Waiter) -> bool:
         return False
     if waiter.request.try_now(True):
         return True
-    holder = Holder(pid, "lockutils run")
+    holder = Holder(pid, command="lockutils run")
     raise DeadlockError(
         f"the caller would wait for itself: {lock.name!r} is held by {holder}, "
         "which is above this process and waits for it to end"

@@ -242,7 +242,7 @@ class Lock(Handle):
         first = self._queue.first()
         if first is None:
             return None
-        return Holder(os.getpid(), first.whose())
+        return first.as_holder()
 
 
 def _finish(limit: int, queue: WaitQueue, hold: Hold) -> None:

@@ -202,7 +202,7 @@ class PendingAcquire:
             return
         name = self.lock.name
         if not holder.is_of_same(waiter):
-            who = holder.whose()
+            who = holder.as_holder().description
             problem = f"{who} holds {name!r}, and cannot release it while the caller waits"
             cure = "release it before the event loop runs"
             if holder.task is not None:

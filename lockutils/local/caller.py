@@ -32,12 +32,16 @@ class Thread:
         self.native_id: int = get_native_id()
 
     def __str__(self) -> str:
+        return f"thread {self.name}"
+
+    @property
+    def name(self) -> str:
         threading = _modules.get("threading")
         for thread in () if threading is None else threading.enumerate():
             if thread.ident == self.ident:
-                return f"thread {thread.name}"
+                return str(thread.name)
         # one that threading does not know; the first of a process has its number
-        return "thread MainThread" if self.native_id == os.getpid() else f"thread {self.native_id}"
+        return "MainThread" if self.native_id == os.getpid() else str(self.native_id)
 
 
 def current_thread() -> Thread:

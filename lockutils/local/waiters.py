@@ -8,9 +8,11 @@ the lock, and whoever passes the waiter pops it before.
 
 from __future__ import annotations
 
+import os
 import sys
 from _warnings import warn  # the same as warnings', which takes time to import
 
+from lockutils.errors import Holder
 from lockutils.local.caller import (
     current_greenlet,
     current_task,
@@ -151,13 +153,14 @@ class Waiter:
         """Whether both are of one and the same thread, greenthread or task."""
         return self.stops(other) and self.task is other.task
 
-    def whose(self) -> str:
-        """Return the name of its thread, and of its task if it has one."""
+    def as_holder(self) -> Holder:
+        """Return who this is, with the names of its thread and of its task if it has one."""
         task = None if self.task is None else self.task()
-        if task is None:
-            return str(self.thread)
-        name = task.get_name() if hasattr(task, "get_name") else getattr(task, "name", "?")
-        return f"task {name} of {self.thread}"
+        name = None
+        if task is not None:
+            name = task.get_name() if hasattr(task, "get_name") else getattr(task, "name", "?")
+        mode = "shared" if self.shared else "slots" if self.slots > 1 else "exclusive"
+        return Holder(os.getpid(), thread=self.thread.name, task=name, mode=mode)
 
     def waits_for_itself(self, other: Waiter, *, by_task: bool) -> bool:
         """Whether the holder ``other`` cannot go on while this one waits.

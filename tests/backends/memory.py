@@ -120,7 +120,7 @@ class MemoryBackend:
 
     def holder(self, key):
         for node in self.server.nodes(key):
-            return Holder(node.session._pid, "")
+            return Holder(node.session._pid)
         return None
 
     def close(self):

@@ -64,7 +64,7 @@ def lines(caplog):
 class TestErrors:
     @given(ANY_TEXT, ANY_TEXT)
     def test_of_any_name_are_lines(self, name, other):
-        holder = lockutils.Holder(1, other)
+        holder = lockutils.Holder(1, command=other)
         for error in (
             lockutils.AcquireLockFailedException(name, 0.0, holder),
             lockutils.LockTimeout(name, 1.5, holder),

@@ -24,10 +24,10 @@ def holder_of(path: bytes) -> Holder | None:
     for pid in takers:
         # of a process of another user it cannot be told
         if pid > 0 and _has_lock(pid, status) is not False:
-            return Holder(pid, _command_line(pid))
+            return Holder(pid, command=_command_line(pid))
     for name in os.listdir("/proc") if takers else ():
         if name.isdigit() and _has_lock(int(name), status):
-            return Holder(int(name), _command_line(int(name)))
+            return Holder(int(name), command=_command_line(int(name)))
     return None
 
 
