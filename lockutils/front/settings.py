@@ -194,8 +194,30 @@ def _directory_at(path: str, source: str) -> Directory:
     return _directories.setdefault(key, Directory(os.fsencode(path), source))
 
 
+def sources() -> list[tuple[str, str | None]]:
+    """Return what can name the directory where a call does not, and what each says.
+
+    The first that says something counts, as in :func:`lock_directory`.
+    """
+    found = [
+        ("[oslo_concurrency] lock_path", configured_path(global_conf())),
+        ("set_defaults", setting()),
+    ]
+    return found + [(f"${variable}", os.environ.get(variable)) for variable in (_OURS, _OSLOS)]
+
+
+def default_directory(user: int | None = None) -> DefaultDirectory:
+    """Return the default directory of a user, which need not exist.
+
+    :param user: by default the one who runs the process
+    :raises LockPathError: if it would be another one than for the rest of the host
+    """
+    user = _user_id() if user is None else user
+    return DefaultDirectory(os.fsencode(f"{default_parent()}/lockutils-{user}"), user)
+
+
 def _make_default(user: int) -> DefaultDirectory:
-    directory = DefaultDirectory(os.fsencode(f"{default_parent()}/lockutils-{user}"), user)
+    directory = default_directory(user)
     directory.make()
     _defaults[user] = directory
     return directory

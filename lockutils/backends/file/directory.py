@@ -92,6 +92,16 @@ class Directory:
         :raises LockPathError: if no file of ours may be in here
         """
 
+    def inspect(self) -> os.stat_result | None:
+        """Return its status without making it; ``None`` if it is missing.
+
+        :raises OSError: if it cannot be looked at, or no file of ours may be in here
+        """
+        try:
+            return os.stat(self.path)
+        except FileNotFoundError:
+            return None
+
     def make(self) -> None:
         """Create the directory, as open to others as the umask allows.
 
@@ -156,9 +166,7 @@ class DefaultDirectory(Directory):
             write in, or replace
         """
         try:
-            parent = os.stat(os.path.dirname(self.path))
-            if is_open_to_others(parent) and not parent.st_mode & stat.S_ISVTX:
-                self._refuse("Anybody can replace the lock directory: its parent is not sticky")
+            self._check_parent()
             try:
                 os.mkdir(self.path, 0o700)
             except FileExistsError:
@@ -175,6 +183,20 @@ class DefaultDirectory(Directory):
             self.make()
         else:
             self._check(status)
+
+    def inspect(self) -> os.stat_result | None:
+        self._check_parent()
+        try:
+            status = os.lstat(self.path)
+        except FileNotFoundError:
+            return None
+        self._check(status)
+        return status
+
+    def _check_parent(self) -> None:
+        parent = os.stat(os.path.dirname(self.path))
+        if is_open_to_others(parent) and not parent.st_mode & stat.S_ISVTX:
+            self._refuse("Anybody can replace the lock directory: its parent is not sticky")
 
     def _check(self, status: os.stat_result) -> None:
         if not stat.S_ISDIR(status.st_mode):
