@@ -1,0 +1,131 @@
+"""The files of the lock directory, who has locks on them, and whether that can be seen."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+
+from lockutils.errors import LockPathError
+from lockutils.observe.doctor.finding import ok, problem, warning
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lockutils.observe.doctor.finding import Place, Result
+
+#: files whose size is looked at, and names that are told
+_MOST, _SOME = 10_000, 3
+#: of the namespaces that a host begins with (linux/proc_ns.h)
+_FIRST_PID_NAMESPACE, _FIRST_USER_NAMESPACE = 0xEFFFFFFC, 0xEFFFFFFD
+_SHARE = "have its owner chmod it, and all users set one $LOCKUTILS_FILE_MODE"
+
+
+def queue(place: Place) -> Iterator[Result]:
+    """Whether waiters can stand in line, and how many do."""
+    if place.directory is None or place.status is None or os.name != "posix":
+        return
+    from lockutils.backends.file import syscalls
+    from lockutils.backends.file.queue import QUEUE_NAME
+
+    path = place.directory.path + b"/" + QUEUE_NAME
+    name = os.fsdecode(QUEUE_NAME)
+    fd_box: list[int] = []
+    try:
+        status = os.lstat(path)
+        if not stat.S_ISREG(status.st_mode):
+            yield problem(f"{name} is no file: nobody can wait with fair=True", "remove it")
+            return
+        syscalls.open_into(fd_box, path, os.O_RDWR)
+        syscalls.span_in_use(fd_box[0], syscalls.WHOLE)
+    except FileNotFoundError:
+        yield ok(f"nobody has waited here yet: the first waiter makes {name}")
+    except OSError as error:
+        text = f"{name}: {error.strerror}: this user cannot wait with fair=True, or in line"
+        hint = LockPathError(error.errno, error.strerror, os.fsdecode(path)).hint
+        yield warning(text, hint or _SHARE)
+    else:
+        tickets = [1 for kind, *_ in _locks().get(status.st_ino, ()) if kind == "OFDLCK"]
+        yield ok(f"{len(tickets) or 'no'} tickets in {name}")
+    finally:
+        syscalls.close(fd_box)
+
+
+def lock_files(place: Place) -> Iterator[Result]:
+    """How many there are, and what other tools do with them."""
+    if place.directory is None or place.status is None:
+        return
+    locks = _locks()
+    number, used, filled = 0, 0, []
+    by_lockf, by_flock, by_fcntl = [], [], []
+    with os.scandir(os.fsdecode(place.directory.path)) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):  # no lock is named so
+                continue
+            number += 1
+            if number <= _MOST and entry.is_file(follow_symlinks=False):
+                if entry.stat(follow_symlinks=False).st_size:
+                    filled.append(repr(entry.name))
+            held = locks.get(entry.inode(), ())
+            used += bool(held)
+            kinds = {kind for kind, _ in held}
+            pids = sorted({pid for _, pid in held if pid > 0})
+            who = repr(entry.name) + (f" (process {pids[0]})" if pids else "")
+            if "POSIX" in kinds:
+                by_lockf.append(who)
+            elif kinds == {"FLOCK"}:
+                by_flock.append(who)
+            elif kinds == {"OFDLCK"}:
+                by_fcntl.append(who)
+    yield ok(f"{number} lock files, {used} in use")
+    if by_lockf:
+        yield ok(f"by lockf, as fasteners and oslo.concurrency do: {_some(by_lockf)}")
+    if by_flock and place.kinds is not None and place.kinds[1]:  # else ours do so, too
+        yield ok(f"by flock alone, as flock(1), filelock and portalocker do: {_some(by_flock)}")
+    if by_fcntl:
+        yield ok(f"by a record lock alone, as flock(1) --fcntl does: {_some(by_fcntl)}")
+    if filled:
+        text = "have content, which lockutils neither writes nor reads; a tool that locks by"
+        yield ok(f"{_some(filled)} {text} mere existence of a file does not exclude others")
+
+
+def _locks() -> dict[int, list[tuple[str, int]]]:
+    """Return kind and process of each lock of the host, by inode."""
+    found: dict[int, list[tuple[str, int]]] = {}
+    try:
+        with open("/proc/locks") as table:
+            lines = [line.split() for line in table]
+    except OSError:
+        return found
+    for fields in lines:
+        if fields[1] != "->":
+            inode = int(fields[5].rpartition(":")[2])
+            found.setdefault(inode, []).append((fields[1], int(fields[4])))
+    return found
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _SOME
+    return ", ".join(names[:_SOME]) + (f" and {more} more" if more > 0 else "")
+
+
+def processes(place: Place) -> Iterator[Result]:
+    """Whether it can be seen from here who holds a lock."""
+    if sys.platform != "linux":
+        yield ok(f"who holds a lock is not told on {sys.platform}")
+    elif not os.path.isdir("/proc/self/fd"):
+        text = "/proc is not there: nobody can be told who holds a lock"
+        yield warning(text, "mount it: mount -t proc proc /proc")
+    else:
+        limits = []
+        if not os.access("/proc/1/cmdline", os.R_OK):
+            limits.append("those of other users are hidden (hidepid=, ProtectProc=)")
+        if os.stat("/proc/self/ns/pid").st_ino != _FIRST_PID_NAMESPACE:
+            limits.append("those outside of this pid namespace are not visible")
+        if os.stat("/proc/self/ns/user").st_ino != _FIRST_USER_NAMESPACE:
+            limits.append("in this user namespace user numbers are others than outside")
+        yield ok(f"holders can be named{': ' if limits else ''}{'; '.join(limits)}")
+
+
+CHECKS = (queue, lock_files, processes)
