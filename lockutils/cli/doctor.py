@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 
 from lockutils.cli.options import UsageError, help_of, parse
@@ -11,7 +12,7 @@ from lockutils.observe.doctor.finding import LEVELS, OK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from lockutils.observe.doctor.finding import Finding
 
@@ -53,33 +54,34 @@ def doctor(arguments: list[str]) -> int:
         raise UsageError(f"one directory at a time: {words[1]!r} (see {PROGRAM} --help)")
     if words and not words[0]:
         raise UsageError("DIR must be a path, not ''")
-    findings = examine(*words)
-    levels = _print_json(findings) if "--json" in given else _print_lines(findings)
-    return max(map(LEVELS.index, levels), default=0)
+    # a path may have what the terminal's encoding lacks
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    levels = [OK]
+    findings = _noted(examine(*words), levels)
+    try:
+        (_print_json if "--json" in given else _print_lines)(findings, levels)
+    except BrokenPipeError:  # nobody reads on; nor is there to be a second error at the exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return max(map(LEVELS.index, levels))
 
 
-def _print_json(findings: Iterable[Finding]) -> list[str]:
-    names = ("check", "level", "message", "advice")
-    found = [{name: getattr(one, name) for name in names} for one in findings]
-    levels = [one["level"] for one in found]
-    worst = max(levels, key=LEVELS.index)
-    _print(json.dumps({"level": worst, "checks": found}, indent=2))
-    return levels
-
-
-def _print_lines(findings: Iterable[Finding]) -> list[str]:
-    """Print each as it comes: one that hangs is not to keep back the others."""
-    levels = []
+def _noted(findings: Iterable[Finding], levels: list[str]) -> Iterator[Finding]:
     for one in findings:
         levels.append(one.level)
-        _print(f"{one.level:8} {one.check:12} {one.message}")
+        yield one
+
+
+def _print_json(findings: Iterable[Finding], levels: list[str]) -> None:
+    names = ("check", "level", "message", "advice")
+    found = [{name: getattr(one, name) for name in names} for one in findings]
+    print(json.dumps({"level": max(levels, key=LEVELS.index), "checks": found}, indent=2))
+
+
+def _print_lines(findings: Iterable[Finding], levels: list[str]) -> None:
+    """Print each as it comes: one that hangs is not to keep back the others."""
+    for one in findings:
+        print(f"{one.level:8} {one.check:12} {one.message}", flush=True)
         if one.advice:
-            _print(f"{'':21} -> {one.advice}")
-    wrong = [f"{levels.count(level)} {level}" for level in LEVELS if level != OK]
-    _print(", ".join(wrong))
-    return levels
-
-
-def _print(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+            print(f"{'':21} -> {one.advice}", flush=True)
+    counts = [f"{levels.count(level)} {level}s" for level in LEVELS[1:]]
+    print(", ".join(counts), flush=True)

@@ -28,11 +28,14 @@ def file_system(place: Place) -> Iterator[Result]:
     if place.base is None:
         return
     try:
-        device, shown, kind, options = mounts.file_system(os.fsdecode(place.base))
+        device, _, kind, options = mounts.file_system(os.fsdecode(place.base))
     except OSError:
         yield ok("its type is not known: there is no /proc/self/mountinfo")
         return
     yield judge(f"{kind}, device {device}", kind, options)
+    if mounts.is_private(os.fsdecode(place.base)):
+        text = "other processes of this host have another directory of this name"
+        yield warning(text, "do without PrivateTmp= or the like, or name a directory outside of it")
 
 
 def judge(text: str, kind: str, options: Sequence[str]) -> Result:

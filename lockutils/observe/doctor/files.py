@@ -64,9 +64,9 @@ def lock_files(place: Place) -> Iterator[Result]:
             if entry.name.startswith("."):  # no lock is named so
                 continue
             number += 1
-            if number <= _MOST and entry.is_file(follow_symlinks=False):
-                if entry.stat(follow_symlinks=False).st_size:
-                    filled.append(repr(entry.name))
+            status = entry.stat(follow_symlinks=False) if number <= _MOST else None
+            if status is not None and stat.S_ISREG(status.st_mode) and status.st_size:
+                filled.append(repr(entry.name))
             held = locks.get(entry.inode(), ())
             used += bool(held)
             kinds = {kind for kind, _ in held}

@@ -114,7 +114,7 @@ def descriptors(place: Place) -> Iterator[Result]:
         import resource
     except ImportError:  # on Windows
         return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         yield ok("as many as the system has")
     elif soft < _FEW:

@@ -2,7 +2,7 @@
 
 A call on a file system whose server is away may sleep so deeply that no signal ends it, and a
 process that has a thread in such a call cannot end.  So all checks run in a child process, which
-is not waited for when it says nothing any more.
+is left alone when it says nothing any more.
 """
 
 from __future__ import annotations
@@ -22,89 +22,76 @@ if TYPE_CHECKING:
 
 #: seconds for one check
 PATIENCE = 5.0
-#: seconds after which the child is ended, where a signal can do that; until then it cleans up
-#: behind itself, once it goes on
+#: seconds after which the child is ended, where that is possible; until then it cleans up behind
+#: itself as soon as the file system answers
 _LIFE = 60
-_SERVER = "see whether the server of that file system answers: findmnt -T DIR tells which it is"
+_SERVER = "see whether the server of that file system answers: findmnt -T DIR says which it is"
 _FAULT = "this is a fault in lockutils: report it with this line"
 
 
 def run_within(checks: Sequence[Check], place: Place) -> Iterator[Finding]:
     """Yield the findings of all checks; where one hangs, that is the last."""
+    pipe: list[int] = []
     try:
-        reader, writer = os.pipe()
-    except OSError:  # no descriptor left, which the checks will tell
-        yield from _run(checks, place)
-        return
-    try:
+        pipe.extend(os.pipe())
         child = os.fork()
-    except (AttributeError, OSError):  # on Windows, or with no process to be had
-        os.close(reader)
-        os.close(writer)
-        yield from _run(checks, place)
+    except (AttributeError, OSError):  # on Windows; or none to be had, which the checks will tell
+        for fd in pipe:
+            os.close(fd)
+        for check in checks:
+            yield from _run(check, place)
         return
+    reader, writer = pipe
     if child == 0:
         _tell(writer, checks, place)
     os.close(writer)
-    name = ""
-    left = b""
-    is_complete = False
-    try:
-        while select.select([reader], [], [], PATIENCE)[0]:
-            some = os.read(reader, 65536)
+    with open(reader, "rb", 0) as answers:
+        name, lines = "", [b""]
+        while select.select([answers], [], [], PATIENCE)[0]:
+            some = answers.read(65536)
             if not some:
                 os.waitpid(child, 0)
-                break
-            *lines, left = (left + some).split(b"\n")
-            for line in lines:
-                words = json.loads(line)
-                if len(words) == 1:
-                    (name,) = words
-                    is_complete = not name
-                else:
+                if name:
+                    yield Finding(name, *problem("the process that looked has ended", _FAULT))
+                return
+            lines = (lines[-1] + some).split(b"\n")
+            for words in map(json.loads, lines[:-1]):
+                if len(words) > 1:
                     yield Finding(*words)
-        else:
-            yield Finding(name, *problem(f"no answer within {PATIENCE:.0f} seconds", _SERVER))
-            return
-        if not is_complete:
-            yield Finding(name, *problem("the process that looked has ended", _FAULT))
-    finally:
-        os.close(reader)
+                else:
+                    name = words[0]
+        yield Finding(name, *problem(f"no answer within {PATIENCE:.0f} seconds", _SERVER))
 
 
 def _tell(writer: int, checks: Sequence[Check], place: Place) -> None:
-    """In the child: write the findings, and before those of a check its name; and end."""
+    """In the child: write the name of each check and what it finds, and end."""
     try:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(_LIFE)
         # Whoever reads our output must not wait for a child that hangs.
         null = os.open(os.devnull, os.O_RDWR)
-        for stream in range(3):
-            if stream != writer:
-                os.dup2(null, stream)
-        for check in [*checks, None]:
-            _write(writer, [] if check is None else [_name_of(check)])
-            for found in _run([] if check is None else [check], place):
-                _write(writer, [found.check, found.level, found.message, found.advice])
+        for stream in {0, 1, 2} - {writer}:
+            os.dup2(null, stream)
+        with open(writer, "w", encoding="ascii") as out:
+            for check in checks:
+                print(json.dumps([_name_of(check)]), file=out, flush=True)
+                for one in _run(check, place):
+                    words = one.check, one.level, one.message, one.advice
+                    print(json.dumps(words), file=out, flush=True)
+            print(json.dumps([""]), file=out)
     finally:
         os._exit(0)
 
 
-def _write(writer: int, words: list[str]) -> None:
-    os.write(writer, json.dumps(words or [""]).encode() + b"\n")
-
-
-def _run(checks: Sequence[Check], place: Place) -> Iterator[Finding]:
-    for check in checks:
-        try:
-            for result in check(place):
-                yield Finding(_name_of(check), *result)
-        except OSError as error:
-            said = warning(f"cannot be told: {error}", "see whether this user may look there")
-            yield Finding(_name_of(check), *said)
-        except Exception as error:
-            said = problem(f"{type(error).__name__}: {error}", _FAULT)
-            yield Finding(_name_of(check), *said)
+def _run(check: Check, place: Place) -> Iterator[Finding]:
+    try:
+        for result in check(place):
+            yield Finding(_name_of(check), *result)
+    except OSError as error:
+        result = warning(f"cannot be told: {error}", "see whether this user may look there")
+        yield Finding(_name_of(check), *result)
+    except Exception as error:
+        yield Finding(_name_of(check), *problem(f"{type(error).__name__}: {error}", _FAULT))
 
 
 def _name_of(check: Check) -> str:
