@@ -8,11 +8,11 @@ import sys
 
 from lockutils.cli.options import UsageError, help_of, parse
 from lockutils.observe.doctor import examine
-from lockutils.observe.doctor.finding import LEVELS, OK
+from lockutils.observe.doctor.finding import LEVELS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from lockutils.observe.doctor.finding import Finding
 
@@ -56,32 +56,33 @@ def doctor(arguments: list[str]) -> int:
         raise UsageError("DIR must be a path, not ''")
     # a path may have what the terminal's encoding lacks
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    levels = [OK]
-    findings = _noted(examine(*words), levels)
-    try:
-        (_print_json if "--json" in given else _print_lines)(findings, levels)
-    except BrokenPipeError:  # nobody reads on; nor is there to be a second error at the exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    findings = examine(*words)
+    levels = _print_json(findings) if "--json" in given else _print_lines(findings)
     return max(map(LEVELS.index, levels))
 
 
-def _noted(findings: Iterable[Finding], levels: list[str]) -> Iterator[Finding]:
-    for one in findings:
-        levels.append(one.level)
-        yield one
-
-
-def _print_json(findings: Iterable[Finding], levels: list[str]) -> None:
+def _print_json(findings: Iterable[Finding]) -> list[str]:
     names = ("check", "level", "message", "advice")
     found = [{name: getattr(one, name) for name in names} for one in findings]
-    print(json.dumps({"level": max(levels, key=LEVELS.index), "checks": found}, indent=2))
+    levels = [one["level"] for one in found]
+    _print(json.dumps({"level": max(levels, key=LEVELS.index), "checks": found}, indent=2))
+    return levels
 
 
-def _print_lines(findings: Iterable[Finding], levels: list[str]) -> None:
+def _print_lines(findings: Iterable[Finding]) -> list[str]:
     """Print each as it comes: one that hangs is not to keep back the others."""
+    levels = []
     for one in findings:
-        print(f"{one.level:8} {one.check:12} {one.message}", flush=True)
+        levels.append(one.level)
+        _print(f"{one.level:8} {one.check:12} {one.message}")
         if one.advice:
-            print(f"{'':21} -> {one.advice}", flush=True)
-    counts = [f"{levels.count(level)} {level}s" for level in LEVELS[1:]]
-    print(", ".join(counts), flush=True)
+            _print(f"{'':21} -> {one.advice}")
+    _print(", ".join(f"{levels.count(level)} {level}s" for level in LEVELS[1:]))
+    return levels
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # nobody reads on; the exit status tells all the same
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -27,10 +27,12 @@ def choice(place: Place) -> Iterator[Result]:
     why = f"by {named[0][0]}" if named else "the default of this user"
     try:
         if place.named:
-            path = settings.check_path(place.named, "DIR")
-            found, why = Directory(os.fsencode(path)), "as asked for"
-        else:  # the default directory is not to be made, as lock_directory() does
-            found = settings.lock_directory(None) if named else settings.default_directory()
+            why = "as asked for"
+            found = Directory(os.fsencode(settings.check_path(place.named, "DIR")))
+        elif named:
+            found = settings.lock_directory(None)
+        else:  # it is not to be made, as lock_directory() does
+            found = settings.default_directory()
     except LockPathError as error:
         text, _, advice = str(error.strerror).partition(": ")
         yield problem(f"{error.filename}, {why}: {text}", advice or _ANOTHER)
