@@ -119,6 +119,18 @@ def configured_path(conf: Any) -> str | None:
     return None if by_default or path == os.environ.get(_OSLOS) else path
 
 
+def sources() -> list[tuple[str, str | None]]:
+    """Return what can name the directory where a call does not, and what each says.
+
+    The first that says something counts, as in :func:`lock_directory`.
+    """
+    found = [
+        ("[oslo_concurrency] lock_path", configured_path(global_conf())),
+        ("set_defaults", setting()),
+    ]
+    return found + [(f"${variable}", os.environ.get(variable)) for variable in (_OURS, _OSLOS)]
+
+
 def process_locking() -> bool:
     """Whether external locks are what they are, by ``[oslo_concurrency]``.
 
@@ -155,9 +167,10 @@ def check_path(path: StrPath, source: str) -> str:
         refuse(error, os.fsencode(text), source)
 
 
-def lock_directory(lock_path: StrPath | None) -> Directory:
+def lock_directory(lock_path: StrPath | None, *, make: bool = True) -> Directory:
     """Return the directory for a call with this ``lock_path``.
 
+    :param make: whether to make the default directory if it is not there, and to check it
     :raises TypeError: if ``lock_path`` is not a path
     :raises ValueError: if it, or the variable that names the directory, is no path of one
     :raises LockPathError: if it is the default directory, and not safe to use; or a relative
@@ -176,7 +189,7 @@ def lock_directory(lock_path: StrPath | None) -> Directory:
             path, source = os.environ.get(variable) or None, f"${variable}"
     if path is None:
         user = _user_id()
-        return _defaults.get(user) or _make_default(user)
+        return _defaults.get(user) or _default_directory(user, make)
     if type(path) is str:
         known = _directories.get(path if path is lock_path else (source, path))
         if known is not None:
@@ -194,30 +207,9 @@ def _directory_at(path: str, source: str) -> Directory:
     return _directories.setdefault(key, Directory(os.fsencode(path), source))
 
 
-def sources() -> list[tuple[str, str | None]]:
-    """Return what can name the directory where a call does not, and what each says.
-
-    The first that says something counts, as in :func:`lock_directory`.
-    """
-    found = [
-        ("[oslo_concurrency] lock_path", configured_path(global_conf())),
-        ("set_defaults", setting()),
-    ]
-    return found + [(f"${variable}", os.environ.get(variable)) for variable in (_OURS, _OSLOS)]
-
-
-def default_directory(user: int | None = None) -> DefaultDirectory:
-    """Return the default directory of a user, which need not exist.
-
-    :param user: by default the one who runs the process
-    :raises LockPathError: if it would be another one than for the rest of the host
-    """
-    user = _user_id() if user is None else user
-    return DefaultDirectory(os.fsencode(f"{default_parent()}/lockutils-{user}"), user)
-
-
-def _make_default(user: int) -> DefaultDirectory:
-    directory = default_directory(user)
-    directory.make()
-    _defaults[user] = directory
+def _default_directory(user: int, make: bool) -> DefaultDirectory:
+    directory = DefaultDirectory(os.fsencode(f"{default_parent()}/lockutils-{user}"), user)
+    if make:
+        directory.make()
+        _defaults[user] = directory
     return directory

@@ -6,7 +6,6 @@ import os
 import stat
 
 from lockutils.backends.file import file_mode as modes
-from lockutils.backends.file.directory import Directory
 from lockutils.errors import LockPathError
 from lockutils.front import settings
 from lockutils.observe.doctor.finding import ok, problem, warning
@@ -24,20 +23,14 @@ def choice(place: Place) -> Iterator[Result]:
     """Which directory, and what each source says."""
     said = [] if place.named else settings.sources()
     named = [(source, text) for source, text in said if text]
-    why = f"by {named[0][0]}" if named else "the default of this user"
+    why = "asked for" if place.named else "the default of this user"
+    why = f"by {named[0][0]}" if named else why
     try:
-        if place.named:
-            why = "as asked for"
-            found = Directory(os.fsencode(settings.check_path(place.named, "DIR")))
-        elif named:
-            found = settings.lock_directory(None)
-        else:  # it is not to be made, as lock_directory() does
-            found = settings.default_directory()
+        place.directory = found = settings.lock_directory(place.named, make=False)
     except LockPathError as error:
         text, _, advice = str(error.strerror).partition(": ")
         yield problem(f"{error.filename}, {why}: {text}", advice or _ANOTHER)
         return
-    place.directory = found
     states = ", ".join(_state(*one) for one in said)
     yield ok(f"{found}, {why}" + (f": {states}" if states else ""))
     for source, text in said:
