@@ -28,8 +28,8 @@ def choice(place: Place) -> Iterator[Result]:
     try:
         place.directory = found = settings.lock_directory(place.named, make=False)
     except LockPathError as error:
-        text, _, advice = str(error.strerror).partition(": ")
-        yield problem(f"{error.filename}, {why}: {text}", advice or _ANOTHER)
+        what, _, advice = str(error.strerror).partition(": ")
+        yield problem(f"{error.filename}, {why}: {what}", advice or _ANOTHER)
         return
     states = ", ".join(_state(*one) for one in said)
     yield ok(f"{found}, {why}" + (f": {states}" if states else ""))
@@ -58,7 +58,7 @@ def directory(place: Place) -> Iterator[Result]:
     if found is None:
         return
     try:
-        place.status = status = found.inspect()
+        status = found.inspect()
         if status is None and os.path.islink(found.path):
             raise FileNotFoundError(0, "a symbolic link to nothing")
         if status is not None and not stat.S_ISDIR(status.st_mode):
@@ -66,7 +66,7 @@ def directory(place: Place) -> Iterator[Result]:
     except OSError as error:
         yield problem(f"{found} cannot be used: {error.strerror}", _hint(error, found.path))
         return
-    place.base = found.path
+    place.status, place.base = status, found.path
     while status is None and not os.path.isdir(place.base):
         place.base = os.path.dirname(place.base)
     try:
@@ -84,9 +84,12 @@ def directory(place: Place) -> Iterator[Result]:
         return
     mode = status.st_mode
     yield ok(f"{_owner(status)}, mode {stat.S_IMODE(mode):o}")
-    if os.name == "posix" and mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-        text = "everybody can remove the lock files of others, and get in beside their holders"
-        yield warning(text, "set the sticky bit: chmod +t DIR")
+    if os.name != "posix":
+        return
+    if mode & stat.S_IWOTH:
+        if not mode & stat.S_ISVTX:
+            text = "everybody can remove the lock files of others, and get in beside their holders"
+            yield warning(text, "set the sticky bit: chmod +t DIR")
     elif mode & stat.S_IWGRP and not mode & stat.S_ISGID and status.st_gid != os.getegid():
         text = "it is for a group, but files that this user makes are not"
         yield warning(text, "set the setgid bit: chmod g+s DIR")
