@@ -31,7 +31,8 @@ def run(name, program):
     except Missing as why:
         pytest.skip(str(why))
     decoder, reports = json.JSONDecoder(), []
-    while printed := printed.strip():
+    while (start := printed.find("[{")) >= 0:  # what makes a file system may print, too
+        printed = printed[start:]
         (found, status), end = decoder.raw_decode(printed)
         printed = printed[end:]
         reports.append(Report(status, json.dumps(found)))
@@ -78,7 +79,7 @@ def test_that_does_not_answer():
     doctor $WHERE
     kill -CONT $(pidof bindfs)
     doctor $WHERE
-    while pgrep -f 'doctor --json' >&2; do sleep 0.01; done
+    while pgrep python >&2; do sleep 0.01; done
     [ -z "$(ls -A $WHERE)" ]
     """
     hung, answered = run("bindfs", program)
@@ -103,7 +104,7 @@ def test_without_proc():
     assert without.wrong() == {"processes": "warning"}
     assert "/proc is not there" in without.of("processes")
     assert "not known" in without.of("file system")
-    assert "not known" in without.of("lock files")
+    assert "an unknown number in use" in without.of("lock files")
     assert there.wrong() == {}
 
 
@@ -112,7 +113,7 @@ def test_with_processes_of_others_hidden():
         "tmpfs",
         """
         mount -o remount,hidepid=2 /proc
-        before="setpriv --reuid 65531 --clear-groups --inh-caps=+dac_read_search \
+        before="setpriv --reuid 65531 --regid 65531 --clear-groups --inh-caps=+dac_read_search \
             --ambient-caps=+dac_read_search"
         python="$before $python"
         doctor() { printf '['; $python -c "$main" doctor --json "$@"; printf ',%s]\\n' $?; }

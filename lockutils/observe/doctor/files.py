@@ -12,6 +12,7 @@ from lockutils.observe.doctor.finding import ok, problem, warning
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from lockutils.observe.doctor.finding import Place, Result
 
@@ -46,8 +47,9 @@ def queue(place: Place) -> Iterator[Result]:
         hint = LockPathError(error.errno, error.strerror, os.fsdecode(path)).hint
         yield warning(text, hint or _SHARE)
     else:
-        tickets = [1 for kind, *_ in _locks().get(status.st_ino, ()) if kind == "OFDLCK"]
-        yield ok(f"{len(tickets) or 'no'} tickets in {name}")
+        locks = _locks()
+        known = None if locks is None else locks.get(status.st_ino, [])
+        yield ok(f"{name}, with {_number(known)} tickets of waiters")
     finally:
         syscalls.close(fd_box)
 
@@ -57,7 +59,7 @@ def lock_files(place: Place) -> Iterator[Result]:
     if place.directory is None or place.status is None:
         return
     locks = _locks()
-    number, used, filled = 0, 0, []
+    number, used, filled = 0, [], []
     by_lockf, by_flock, by_fcntl = [], [], []
     with os.scandir(os.fsdecode(place.directory.path)) as entries:
         for entry in entries:
@@ -67,8 +69,8 @@ def lock_files(place: Place) -> Iterator[Result]:
             status = entry.stat(follow_symlinks=False) if number <= _MOST else None
             if status is not None and stat.S_ISREG(status.st_mode) and status.st_size:
                 filled.append(repr(entry.name))
-            held = locks.get(entry.inode(), ())
-            used += bool(held)
+            held = [] if locks is None else locks.get(entry.inode(), [])
+            used += [entry.name] if held else []
             kinds = {kind for kind, _ in held}
             pids = sorted({pid for _, pid in held if pid > 0})
             who = repr(entry.name) + (f" (process {pids[0]})" if pids else "")
@@ -78,7 +80,7 @@ def lock_files(place: Place) -> Iterator[Result]:
                 by_flock.append(who)
             elif kinds == {"OFDLCK"}:
                 by_fcntl.append(who)
-    yield ok(f"{number} lock files, {used} in use")
+    yield ok(f"{number} lock files, {_number(None if locks is None else used)} in use")
     if by_lockf:
         yield ok(f"by lockf, as fasteners and oslo.concurrency do: {_some(by_lockf)}")
     if by_flock and place.kinds is not None and place.kinds[1]:  # else ours do so, too
@@ -86,18 +88,22 @@ def lock_files(place: Place) -> Iterator[Result]:
     if by_fcntl:
         yield ok(f"by a record lock alone, as flock(1) --fcntl does: {_some(by_fcntl)}")
     if filled:
-        text = "have content, which lockutils neither writes nor reads; a tool that locks by"
+        text = "have content, of another tool; one that locks by the"
         yield ok(f"{_some(filled)} {text} mere existence of a file does not exclude others")
 
 
-def _locks() -> dict[int, list[tuple[str, int]]]:
-    """Return kind and process of each lock of the host, by inode."""
+def _number(known: list[Any] | None) -> str:
+    return "an unknown number" if known is None else str(len(known))
+
+
+def _locks() -> dict[int, list[tuple[str, int]]] | None:
+    """Return kind and process of each lock of the host, by inode; ``None`` if not known."""
     found: dict[int, list[tuple[str, int]]] = {}
     try:
         with open("/proc/locks") as table:
             lines = [line.split() for line in table]
     except OSError:
-        return found
+        return None
     for fields in lines:
         if fields[1] != "->":
             inode = int(fields[5].rpartition(":")[2])
