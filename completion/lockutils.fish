@@ -1,11 +1,17 @@
 # fish completion of lockutils
 
+set -l first '__fish_is_first_token'
 set -l run '__fish_seen_subcommand_from run'
+set -l doctor '__fish_seen_subcommand_from doctor; and not __fish_seen_subcommand_from run'
 
 complete -c lockutils -f
-complete -c lockutils -n "not $run" -a run -d 'Run a program while holding locks'
+complete -c lockutils -n $first -a run -d 'Run a program while holding locks'
+complete -c lockutils -n $first -a doctor -d 'Tell what locks here depend on, and what is wrong'
 complete -c lockutils -s h -l help -d 'Show the commands or options'
-complete -c lockutils -s V -l version -d 'Show the version'
+complete -c lockutils -n "$first; or $run" -s V -l version -d 'Show the version'
+
+complete -c lockutils -n $doctor -l json -d 'Print one JSON object'
+complete -c lockutils -n $doctor -x -a '(__fish_complete_directories)'
 
 complete -c lockutils -n $run -l lock -x -d 'The lock to hold'
 complete -c lockutils -n $run -l lock-file -r -F -d 'The same for exactly this file'

@@ -77,7 +77,7 @@ def _print_lines(findings: Iterable[Finding]) -> list[str]:
         _print(f"{one.level:8} {one.check:12} {one.message}")
         if one.advice:
             _print(f"{'':21} -> {one.advice}")
-    _print(", ".join(f"{levels.count(level)} {level}s" for level in LEVELS[1:]))
+    _print(", ".join(f"{levels.count(level)} {level}" for level in LEVELS))
     return levels
 
 

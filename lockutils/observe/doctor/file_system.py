@@ -53,9 +53,11 @@ def judge(text: str, kind: str, options: Sequence[str]) -> Result:
     if kind in _NETWORK or kind.startswith("fuse."):
         return warning(f"{text}: whether other hosts and mounts see locks is up to it", _LOCAL)
     if kind == "overlay":
-        return ok(f"{text}: as in a container, which others do not see")
+        return ok(f"{text}: in a container neither the host nor others see it")
     if kind in ("tmpfs", "ramfs"):
-        return ok(f"{text}: gone at boot, and seen by no other container or unit that has its own")
+        return ok(f"{text}: gone at boot; a container may have one of its own")
+    if kind in ("fuse", "fuseblk"):
+        return ok(f"{text}: the kernel keeps the locks, unless the server asks to do so")
     return ok(text)
 
 
