@@ -4,7 +4,6 @@ So does what a signal handler or a finaliser does: they run between any two inst
 """
 
 import dis
-import gc
 import os
 import sys
 
@@ -70,21 +69,11 @@ class Stepping:
 
 
 def each_step(happen, modules=PACKAGE, *, only_handlers=False):
-    """Yield one :class:`Stepping` for each instruction, until one is not reached.
-
-    The garbage collector rests meanwhile: without the GIL it looks at all objects each time, and
-    takes most of an hour for what takes minutes.
-    """
+    """Yield one :class:`Stepping` for each instruction, until one is not reached."""
     number = 0
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        while True:
-            number += 1
-            stepping = Stepping(number, happen, modules, only_handlers=only_handlers)
-            yield stepping
-            if not stepping.happened:
-                return
-    finally:
-        if was_enabled:
-            gc.enable()
+    while True:
+        number += 1
+        stepping = Stepping(number, happen, modules, only_handlers=only_handlers)
+        yield stepping
+        if not stepping.happened:
+            return
