@@ -55,7 +55,8 @@ def doctor(arguments: list[str]) -> int:
     if words and not words[0]:
         raise UsageError("DIR must be a path, not ''")
     # a path may have what the terminal's encoding lacks
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    if sys.stdout is not None:  # else it was closed when we were started
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     findings = examine(*words)
     levels = _print_json(findings) if "--json" in given else _print_lines(findings)
     return max(map(LEVELS.index, levels))

@@ -142,6 +142,11 @@ def test_whoever_stops_reading_gets_the_exit_status_still(call, locks, tmp_path)
     assert (done.returncode, done.stderr) == (1, b"")
 
 
+def test_without_a_place_to_print_to(call, locks):
+    done = call(locks, preexec_fn=lambda: os.close(1))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_path_that_the_terminal_cannot_show(call, tmp_path):
     name = "l\u00f6cks \udcff"
     os.mkdir(tmp_path / name)

@@ -76,7 +76,7 @@ def test_that_does_not_answer():
     """The server is stopped; what hangs goes on when that does, and leaves nothing behind."""
     program = """
     kill -STOP $(pidof bindfs)
-    doctor $WHERE
+    doctor $WHERE | cat  # which does not wait for what hangs
     kill -CONT $(pidof bindfs)
     doctor $WHERE
     while pgrep python >&2; do sleep 0.01; done
@@ -146,16 +146,20 @@ unit() {
 
 
 def test_a_private_directory():
-    default, named, shared = run(
+    normal, default, named, shared = run(
         "tmpfs",
         HOST
         + """
+        unit true
         unit 'mount -t tmpfs none /var/tmp'
         export LOCKUTILS_LOCK_PATH=/var/tmp/locks
         unit 'mount -t tmpfs none /var/tmp'
         unit true
         """,
     )
+    assert normal.wrong() == {}
+    assert "/var/tmp/lockutils-0, the default of this user: " in normal.of("choice")
+    assert "it is not in /run/lock, where users may not write" in normal.of("choice")
     assert default.wrong() == {"choice": "problem"}
     text = default.of("choice")
     assert "/var/tmp, the default of this user: Other processes have another directory" in text

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 #: where the default directory may be: in the first that suits, or else the last
-_PARENTS = ("/run/lock", "/var/tmp", "/tmp")
+PARENTS = ("/run/lock", "/var/tmp", "/tmp")
 _PRIVATE = (
     "Other processes have another directory of this name, as with PrivateTmp= in a systemd unit: "
     "set $LOCKUTILS_LOCK_PATH for all who share the locks"
@@ -238,7 +238,7 @@ def default_parent() -> str:
 
         return tempfile.gettempdir()
     looked_at = []
-    for parent in _PARENTS:
+    for parent in PARENTS:
         looked_at.append(parent)
         try:
             mode = os.stat(parent).st_mode

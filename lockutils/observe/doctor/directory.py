@@ -6,6 +6,7 @@ import os
 import stat
 
 from lockutils.backends.file import file_mode as modes
+from lockutils.backends.file.directory import PARENTS
 from lockutils.errors import LockPathError
 from lockutils.front import settings
 from lockutils.observe.doctor.finding import ok, problem, warning
@@ -31,8 +32,13 @@ def choice(place: Place) -> Iterator[Result]:
         what, _, advice = str(error.strerror).partition(": ")
         yield problem(f"{error.filename}, {why}: {what}", advice or _ANOTHER)
         return
-    states = ", ".join(_state(*one) for one in said)
-    yield ok(f"{found}, {why}" + (f": {states}" if states else ""))
+    states = [_state(*one) for one in said]
+    if found.file_mode is not None and os.path.dirname(os.fsdecode(found.path)) != PARENTS[0]:
+        states.append(
+            f"it is not in {PARENTS[0]}, where users may not write: a unit with PrivateTmp= needs "
+            "$LOCKUTILS_LOCK_PATH"
+        )
+    yield ok(f"{found}, {why}" + (f": {', '.join(states)}" if states else ""))
     for source, text in said:
         if text == "":
             yield warning(f"{source} is empty, which counts as not set", "set it, or unset it")

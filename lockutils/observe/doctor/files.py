@@ -63,11 +63,10 @@ def lock_files(place: Place) -> Iterator[Result]:
     by_lockf, by_flock, by_fcntl = [], [], []
     with os.scandir(os.fsdecode(place.directory.path)) as entries:
         for entry in entries:
-            if entry.name.startswith("."):  # no lock is named so
-                continue
+            if entry.name.startswith(".") or not entry.is_file(follow_symlinks=False):
+                continue  # no lock is named so
             number += 1
-            status = entry.stat(follow_symlinks=False) if number <= _MOST else None
-            if status is not None and stat.S_ISREG(status.st_mode) and status.st_size:
+            if number <= _MOST and entry.stat(follow_symlinks=False).st_size:
                 filled.append(repr(entry.name))
             held = [] if locks is None else locks.get(entry.inode(), [])
             used += [entry.name] if held else []
