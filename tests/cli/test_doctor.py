@@ -176,7 +176,7 @@ sys.exit(main(sys.argv[1:]))
     assert report.wrong() == {"platform": "warning"}
     assert "filelock does the locking" in report.of("platform")
     assert report.of("directory").startswith("it exists")
-    assert report.of("lock files").startswith("1 lock files")
+    assert report.of("lock files").startswith("1 in all")
 
 
 def test_other_commands_do_not_import_it():

@@ -43,7 +43,7 @@ def run(name, program):
 def test_with_which_nothing_is_wrong(name):
     (report,) = run(name, "doctor $WHERE")
     assert report.of("file system").startswith(f"{name}, device ")
-    assert report.of("locks") == "flock and record locks, apart from each other"
+    assert report.of("locks") == "flock and record locks, independent of each other"
     assert {**report.wrong(), "space": ""} == {"space": ""}  # some have little room
     assert report.status == int("space" in report.wrong())
 
@@ -195,9 +195,9 @@ def test_network_file_systems(kind, device, level, said):
 @pytest.mark.parametrize(
     ("kinds", "level", "said"),
     [
-        ((True, True, True), "ok", "apart"),
+        ((True, True, True), "ok", "independent"),
         ((True, False, True), "ok", "a flock is a record lock here"),
-        ((True, False, False), "warning", "flock: no slots"),
+        ((True, False, False), "warning", "flock alone: slots"),
         ((False, True, True), "warning", "record locks alone"),
         ((False, False, False), "problem", "no locks at all"),
         ((True, None, None), "problem", "at the moment"),

@@ -66,9 +66,9 @@ def directory(place: Place) -> Iterator[Result]:
     try:
         status = found.inspect()
         if status is None and os.path.islink(found.path):
-            raise FileNotFoundError(0, "a symbolic link to nothing")
+            raise FileNotFoundError(0, "it is a symbolic link to nothing")
         if status is not None and not stat.S_ISDIR(status.st_mode):
-            raise NotADirectoryError(0, "no directory")
+            raise NotADirectoryError(0, "it is not a directory")
     except OSError as error:
         yield problem(f"{found} cannot be used: {error.strerror}", _hint(error, found.path))
         return
@@ -97,7 +97,7 @@ def directory(place: Place) -> Iterator[Result]:
             text = "everybody can remove the lock files of others, and get in beside their holders"
             yield warning(text, "set the sticky bit: chmod +t DIR")
     elif mode & stat.S_IWGRP and not mode & stat.S_ISGID and status.st_gid != os.getegid():
-        text = "it is for a group, but files that this user makes are not"
+        text = "its group can write here, but files of this user do not get that group"
         yield warning(text, "set the setgid bit: chmod g+s DIR")
 
 
@@ -144,7 +144,7 @@ def file_mode(place: Place) -> Iterator[Result]:
     needed = others | others << 1  # to write, and to read
     if needed & ~mode:
         advice = f"set ${modes.VARIABLE}={0o600 | needed:o} for all who share the locks"
-        yield warning(f"{text}, which is less than others have in the directory", advice)
+        yield warning(f"{text}, to which others who share the directory cannot write", advice)
     else:
         yield ok(text)
 

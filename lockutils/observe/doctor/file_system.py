@@ -70,14 +70,14 @@ def locks(place: Place) -> Iterator[Result]:
         text = "locks fail at the moment: no memory for them, or a lock server is away"
         yield problem(text, f"try again; on NFS see that lockd and statd run; {_LOCAL}")
     elif flock and record:
-        yield ok("flock and record locks, apart from each other")
+        yield ok("flock and record locks, independent of each other")
     elif flock and record_alone:
-        yield ok("one kind: a flock is a record lock here, and all tools meet")
+        yield ok("a flock is a record lock here, so that tools of both kinds meet")
     elif flock:
-        text = "one kind alone, flock: no slots, no fair, and who uses lockf may get in beside us"
+        text = "flock alone: slots and fair=True fail, and tools that use lockf are not excluded"
         yield warning(text, "let all users be lockutils, flock(1), filelock or portalocker")
     elif record:
-        text = "record locks alone: who uses flock may get in beside us"
+        text = "record locks alone: tools that use flock are not excluded"
         yield warning(text, "let all users be lockutils, fasteners or oslo.concurrency")
     else:
         yield problem("no locks at all", "name a directory on a local file system")

@@ -47,9 +47,10 @@ def queue(place: Place) -> Iterator[Result]:
         hint = LockPathError(error.errno, error.strerror, os.fsdecode(path)).hint
         yield warning(text, hint or _SHARE)
     else:
-        locks = _locks()
+        locks = _locks(status.st_dev)
         known = None if locks is None else locks.get(status.st_ino, [])
-        yield ok(f"{name}, with {_number(known)} tickets of waiters")
+        known = known and [one for one in known if one == ("OFDLCK", "WRITE")]
+        yield ok(f"{_number(known)} tickets of waiters in {name}")
     finally:
         syscalls.close(fd_box)
 
@@ -58,7 +59,7 @@ def lock_files(place: Place) -> Iterator[Result]:
     """How many there are, and what other tools do with them."""
     if place.directory is None or place.status is None:
         return
-    locks = _locks()
+    locks = _locks(place.status.st_dev)
     number, used, filled = 0, [], []
     by_lockf, by_flock, by_fcntl = [], [], []
     with os.scandir(os.fsdecode(place.directory.path)) as entries:
@@ -71,21 +72,21 @@ def lock_files(place: Place) -> Iterator[Result]:
             held = [] if locks is None else locks.get(entry.inode(), [])
             used += [entry.name] if held else []
             kinds = {kind for kind, _ in held}
-            pids = sorted({pid for _, pid in held if pid > 0})
-            who = repr(entry.name) + (f" (process {pids[0]})" if pids else "")
             if "POSIX" in kinds:
-                by_lockf.append(who)
+                by_lockf.append(repr(entry.name))
             elif kinds == {"FLOCK"}:
-                by_flock.append(who)
+                by_flock.append(repr(entry.name))
             elif kinds == {"OFDLCK"}:
-                by_fcntl.append(who)
-    yield ok(f"{number} lock files, {_number(None if locks is None else used)} in use")
+                by_fcntl.append(repr(entry.name))
+    yield ok(f"{number} in all, {_number(None if locks is None else used)} in use")
     if by_lockf:
-        yield ok(f"by lockf, as fasteners and oslo.concurrency do: {_some(by_lockf)}")
+        yield ok(f"held by lockf, as fasteners and oslo.concurrency do: {_some(by_lockf)}")
     if by_flock and place.kinds is not None and place.kinds[1]:  # else ours do so, too
-        yield ok(f"by flock alone, as flock(1), filelock and portalocker do: {_some(by_flock)}")
+        yield ok(
+            f"held by flock alone, as flock(1), filelock and portalocker do: {_some(by_flock)}"
+        )
     if by_fcntl:
-        yield ok(f"by a record lock alone, as flock(1) --fcntl does: {_some(by_fcntl)}")
+        yield ok(f"held by a record lock alone, as flock(1) --fcntl does: {_some(by_fcntl)}")
     if filled:
         text = "have content, of another tool; one that locks by the"
         yield ok(f"{_some(filled)} {text} mere existence of a file does not exclude others")
@@ -95,18 +96,25 @@ def _number(known: list[Any] | None) -> str:
     return "an unknown number" if known is None else str(len(known))
 
 
-def _locks() -> dict[int, list[tuple[str, int]]] | None:
-    """Return kind and process of each lock of the host, by inode; ``None`` if not known."""
-    found: dict[int, list[tuple[str, int]]] = {}
+def _locks(device: int) -> dict[int, list[tuple[str, str]]] | None:
+    """Return the locks on files of a device by inode: kind, and ``READ`` or ``WRITE``.
+
+    :return: ``None`` where that is not known
+    """
+    ours = f"{os.major(device):02x}:{os.minor(device):02x}"
+    found: dict[int, list[tuple[str, str]]] = {}
     try:
         with open("/proc/locks") as table:
             lines = [line.split() for line in table]
     except OSError:
         return None
     for fields in lines:
-        if fields[1] != "->":
-            inode = int(fields[5].rpartition(":")[2])
-            found.setdefault(inode, []).append((fields[1], int(fields[4])))
+        if fields[1] == "->":  # it is only waited for
+            continue
+        theirs, _, inode = fields[5].rpartition(":")
+        # stat() has other numbers where there is no device (btrfs, overlayfs)
+        if theirs == ours or (theirs[:3] == ours[:3] == "00:"):
+            found.setdefault(int(inode), []).append((fields[1], fields[3]))
     return found
 
 

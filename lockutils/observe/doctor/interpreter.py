@@ -102,7 +102,7 @@ def threads(place: Place) -> Iterator[Result]:
     try:
         helpers.run(has_run.release)
     except helpers.NoHelper:
-        text = "no thread can be started: tasks and greenthreads look again and again"
+        text = "no thread can be started: tasks and greenthreads poll"
         yield warning(text, "raise the limit: ulimit -u, or TasksMax= in a systemd unit")
     else:
         has_run.acquire(True, 1)
@@ -116,12 +116,12 @@ def descriptors(place: Place) -> Iterator[Result]:
         return
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
-        yield ok("as many as the system has")
+        yield ok("a process may open as many as the system has")
     elif soft < _FEW:
-        text = f"at most {soft} for a process; a lock that is held or waited for takes 1 or 2"
+        text = f"a process may open {soft}; a lock takes 1, and 2 while it is waited for"
         yield warning(text, "raise the limit: ulimit -n, or LimitNOFILE= in a systemd unit")
     else:
-        yield ok(f"at most {soft} for a process")
+        yield ok(f"a process may open {soft}")
 
 
 CHECKS = (

@@ -88,7 +88,7 @@ def _run(check: Check, place: Place) -> Iterator[Finding]:
         for result in check(place):
             yield Finding(_name_of(check), *result)
     except OSError as error:
-        result = warning(f"cannot be told: {error}", "see whether this user may look there")
+        result = warning(f"the check failed: {error}", "see whether this user may look there")
         yield Finding(_name_of(check), *result)
     except Exception as error:
         yield Finding(_name_of(check), *problem(f"{type(error).__name__}: {error}", _FAULT))
