@@ -59,8 +59,8 @@ def test_of_a_server(name):
     ("name", "said"),
     [
         ("tmpfs read-only", "Read-only file system -> make it writable, as by ReadWritePaths="),
-        ("tmpfs without inodes", "No space left on device"),
-        ("ext4 that is full", "No space left on device"),
+        ("tmpfs without inodes", "No space left on device -> make room"),
+        ("ext4 that is full", "No space left on device -> make room"),
     ],
 )
 def test_on_which_no_file_can_be_made(name, said):

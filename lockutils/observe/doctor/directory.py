@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -103,6 +104,8 @@ def directory(place: Place) -> Iterator[Result]:
 
 def _hint(error: OSError, path: bytes) -> str:
     """Return what to do; the library's own words, where it has some."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "make room: inodes or space are used up"
     known = LockPathError(error.errno, error.strerror, os.fsdecode(path)).hint
     return known or f"make it usable for this user, or {_ANOTHER}"
 

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 #: files whose size is looked at, and names that are told
 _MOST, _SOME = 10_000, 3
+#: by the kind of lock, what other tools do
+_HABITS = {
+    "POSIX": "lockf, as fasteners and oslo.concurrency",
+    "FLOCK": "flock alone, as flock(1), filelock and portalocker",
+    "OFDLCK": "a record lock alone, as flock(1) --fcntl",
+}
 #: of the namespaces that a host begins with (linux/proc_ns.h)
 _FIRST_PID_NAMESPACE, _FIRST_USER_NAMESPACE = 0xEFFFFFFC, 0xEFFFFFFD
 _SHARE = "have its owner chmod it, and all users set one $LOCKUTILS_FILE_MODE"
@@ -61,7 +67,7 @@ def lock_files(place: Place) -> Iterator[Result]:
         return
     locks = _locks(place.status.st_dev)
     number, used, filled = 0, [], []
-    by_lockf, by_flock, by_fcntl = [], [], []
+    others: dict[str, list[str]] = {kind: [] for kind in _HABITS}
     with os.scandir(os.fsdecode(place.directory.path)) as entries:
         for entry in entries:
             if entry.name.startswith(".") or not entry.is_file(follow_symlinks=False):
@@ -69,24 +75,17 @@ def lock_files(place: Place) -> Iterator[Result]:
             number += 1
             if number <= _MOST and entry.stat(follow_symlinks=False).st_size:
                 filled.append(repr(entry.name))
-            held = [] if locks is None else locks.get(entry.inode(), [])
-            used += [entry.name] if held else []
-            kinds = {kind for kind, _ in held}
-            if "POSIX" in kinds:
-                by_lockf.append(repr(entry.name))
-            elif kinds == {"FLOCK"}:
-                by_flock.append(repr(entry.name))
-            elif kinds == {"OFDLCK"}:
-                by_fcntl.append(repr(entry.name))
+            kinds = {kind for kind, _ in (locks or {}).get(entry.inode(), ())}
+            if kinds:
+                used.append(entry.name)
+            if "POSIX" in kinds or len(kinds) == 1:  # ours have a flock and an OFDLCK
+                others["POSIX" if "POSIX" in kinds else kinds.pop()].append(repr(entry.name))
     yield ok(f"{number} in all, {_number(None if locks is None else used)} in use")
-    if by_lockf:
-        yield ok(f"held by lockf, as fasteners and oslo.concurrency do: {_some(by_lockf)}")
-    if by_flock and place.kinds is not None and place.kinds[1]:  # else ours do so, too
-        yield ok(
-            f"held by flock alone, as flock(1), filelock and portalocker do: {_some(by_flock)}"
-        )
-    if by_fcntl:
-        yield ok(f"held by a record lock alone, as flock(1) --fcntl does: {_some(by_fcntl)}")
+    if place.kinds is not None and not place.kinds[1]:
+        others["FLOCK"].clear()  # ours are such, too
+    for kind, names in others.items():
+        if names:
+            yield ok(f"held by {_HABITS[kind]} do: {_some(names)}")
     if filled:
         text = "have content, of another tool; one that locks by the"
         yield ok(f"{_some(filled)} {text} mere existence of a file does not exclude others")
