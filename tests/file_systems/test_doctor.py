@@ -172,7 +172,8 @@ def test_a_private_directory():
 NFS = """\
 27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
 60 27 0:50 / /home rw,relatime - nfs4 server:/home rw,vers=4.2,local_lock=none,addr=1.2.3.4
-61 27 0:51 / /old rw,relatime - nfs server:/old rw,vers=3,nolock,local_lock=all"""
+61 27 0:51 / /old rw,relatime - nfs server:/old rw,vers=3,nolock,local_lock=all
+62 27 0:52 / /half rw,relatime - nfs4 server:/half rw,vers=4.1,local_lock=flock"""
 
 
 @pytest.mark.parametrize(
@@ -181,6 +182,7 @@ NFS = """\
         ("ext4", "254:0", "ok", "ext4"),
         ("nfs4", "0:50", "warning", "vers=4.2, local_lock=none: a host that is cut off may lose"),
         ("nfs", "0:51", "warning", "vers=3, nolock, local_lock=all: each host has locks of its"),
+        ("nfs4", "0:52", "warning", "local_lock=flock: tools of other hosts that use this kind"),
         ("cifs", "0:99", "warning", "whether other hosts"),
         ("fuse.sshfs", "0:99", "warning", "whether other hosts"),
     ],

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _NETWORK = ("9p", "afs", "ceph", "cifs", "lustre", "ncpfs", "smb3", "virtiofs")
 _LOCAL = "keep the lock directory on a local file system where the processes are on one host"
 #: options of NFS by which locks stay on the host
-_NO_LOCKS = ("nolock", "local_lock=all", "local_lock=flock", "local_lock=posix")
+_NO_LOCKS, _ONE_KIND = ("nolock", "local_lock=all"), ("local_lock=flock", "local_lock=posix")
 #: room; with less, new lock files soon fail
 _FEW_INODES, _FEW_BYTES = 1000, 2**20
 _CLEAN = "free some: files that nobody needs any more"
@@ -49,6 +49,9 @@ def judge(text: str, kind: str, options: Sequence[str]) -> Result:
         text = ", ".join([text, *known])
         if any(one in _NO_LOCKS for one in known):
             return warning(f"{text}: each host has locks of its own", f"mount it without; {_LOCAL}")
+        if any(one in _ONE_KIND for one in known):
+            what = "tools of other hosts that use this kind are not excluded"
+            return warning(f"{text}: {what}", f"mount it without; {_LOCAL}")
         return warning(f"{text}: a host that is cut off may lose its locks unnoticed", _LOCAL)
     if kind in _NETWORK or kind.startswith("fuse."):
         return warning(f"{text}: whether other hosts and mounts see locks is up to it", _LOCAL)
