@@ -20,8 +20,16 @@ settings.default_parent = lambda: {!r}
 """
 #: another user, who can read whatever the interpreter needs, but write nowhere
 USER = 65531
-AS_USER = ("setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups")
-AS_USER += ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
+_CAPABILITY = "+dac_read_search"
+
+
+def as_user(number):
+    """The words that run a program as this user."""
+    words = ["setpriv", f"--reuid={number}", f"--regid={number}", "--clear-groups"]
+    return [*words, f"--inh-caps={_CAPABILITY}", f"--ambient-caps={_CAPABILITY}"]
+
+
+AS_USER = as_user(USER)
 needs_users = pytest.mark.skipif(
     os.geteuid() != 0 or shutil.which("setpriv") is None, reason="only root can be another user"
 )

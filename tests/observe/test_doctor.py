@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from doctors import AS_USER, MAIN, WITH_PARENT, environment, examine, needs_users
+from doctors import MAIN, USER, WITH_PARENT, as_user, environment, examine, needs_users
 from lock_peers import HOLDER, OURS, run_python, until, waiters
 
 from lockutils.observe.doctor import interpreter
@@ -98,13 +98,16 @@ class TestInterpreter:
 
 @needs_users
 def test_no_thread_and_no_process_to_be_had(locks):
-    """Then the checks run where a hanging one would hang us, too."""
+    """Then the checks run where a hanging one would hang us, too.
+
+    As a user of its own: the limit counts the processes that a user has anywhere.
+    """
 
     def limit(number):
         return lambda: resource.setrlimit(resource.RLIMIT_NPROC, (number, number))
 
     locks.chmod(0o1777)
-    options = {"env": environment(LOCKUTILS_FILE_MODE="666"), "before": AS_USER}
+    options = {"env": environment(LOCKUTILS_FILE_MODE="666"), "before": as_user(USER - 1)}
     report = examine(locks, preexec_fn=limit(1), **options)
     assert report.wrong() == {"threads": "warning"}
     assert "ulimit -u" in report.of("threads")

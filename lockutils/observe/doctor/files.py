@@ -133,11 +133,18 @@ def processes(place: Place) -> Iterator[Result]:
         limits = []
         if not os.access("/proc/1/cmdline", os.R_OK):
             limits.append("those of other users are hidden (hidepid=, ProtectProc=)")
-        if os.stat("/proc/self/ns/pid").st_ino != _FIRST_PID_NAMESPACE:
+        if _is_other("pid", _FIRST_PID_NAMESPACE):
             limits.append("those outside of this pid namespace are not visible")
-        if os.stat("/proc/self/ns/user").st_ino != _FIRST_USER_NAMESPACE:
+        if _is_other("user", _FIRST_USER_NAMESPACE):
             limits.append("in this user namespace user numbers are others than outside")
         yield ok(f"holders can be named{': ' if limits else ''}{'; '.join(limits)}")
+
+
+def _is_other(namespace: str, first: int) -> bool:
+    try:
+        return os.stat(f"/proc/self/ns/{namespace}").st_ino != first
+    except OSError:
+        return False  # the kernel has none of this kind
 
 
 CHECKS = (queue, lock_files, processes)

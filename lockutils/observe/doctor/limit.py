@@ -43,6 +43,7 @@ def run_within(checks: Sequence[Check], place: Place) -> Iterator[Finding]:
         return
     reader, writer = pipe
     if child == 0:
+        os.close(reader)
         _tell(writer, checks, place)
     os.close(writer)
     with open(reader, "rb", 0) as answers:
