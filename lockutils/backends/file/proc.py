@@ -95,9 +95,7 @@ class Table:
         """
         device, inode = file
         if self._by_inode is None:
-            if b":%d " % inode not in self._text:
-                return [], True
-            found = [line for line in self._text.split(b"\n") if b":%d " % inode in line]
+            found = list(self._search(b":%d " % inode))
         else:
             found = self._by_inode.get(b"%d" % inode, [])
         name = b" %02x:%02x:%d " % (os.major(device), os.minor(device), inode)
@@ -105,6 +103,13 @@ class Table:
         if same or os.major(device):
             return same, True
         return [Line(line) for line in found if b" 00:" in line], False
+
+    def _search(self, what: bytes) -> Iterator[bytes]:
+        text, position = self._text, 0
+        while (position := text.find(what, position)) >= 0:
+            end = text.find(b"\n", position)
+            yield text[text.rfind(b"\n", 0, position) + 1 : end]
+            position = end
 
 
 def takers_of(status: os.stat_result) -> list[tuple[bytes, int]]:
@@ -147,7 +152,8 @@ class Process:
         except (FileNotFoundError, ProcessLookupError):
             return
         try:
-            for name in os.listdir(directory):
+            # the latest first: who uses a lock for a moment has just opened it
+            for name in reversed(os.listdir(directory)):
                 try:
                     status = os.stat(name, dir_fd=directory)
                 except PermissionError:

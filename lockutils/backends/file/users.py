@@ -166,7 +166,8 @@ class Users:
     def waiters(self) -> list[Holder]:
         """Return who waits, the next to be served first as far as that is known."""
         asleep = {line.pid: line for line in self._sleepers if line.pid > 0}
-        first, others = [], []
+        first: list[Holder] = []
+        others: list[Holder] = []
         for number in _in_order(list(self._tickets)):
             pid = self._tickets[number]
             line = None if pid is None else asleep.pop(pid, None)
