@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from lockutils.backends.file.naming import key_of, name_of
+from lockutils.backends.file.proc import begin_of
 from lockutils.front import settings
 from lockutils.front.arguments import check_options, warn_of_path
 from lockutils.front.lock import registry_of
@@ -67,10 +68,14 @@ def holders_of(queue: WaitQueue, backend: Backend | None, key: str) -> list[Hold
 
 def _here(queue: WaitQueue | None) -> tuple[list[Holder], list[Holder]]:
     """Return the holders and waiters of this process."""
-    here = [] if queue is None else snapshot(queue)
-    holders = [one.as_holder() for one in here if one.scoped is not None]
-    # one that has no parker does not wait: it tries, or is about to leave
-    waiters = [one.as_holder() for one in here if one.scoped is None and one.parker is not None]
+    holders, waiters = [], []
+    for waiter in [] if queue is None else snapshot(queue):
+        if waiter.scoped is not None:
+            holders.append(waiter.as_holder())
+            if holders[-1].since is None:
+                holders[-1].not_before = begin_of(os.getpid())
+        elif waiter.parker is not None:  # else it tries, or is about to leave
+            waiters.append(waiter.as_holder())
     return holders, waiters
 
 

@@ -7,7 +7,7 @@ another library of this process has on it (fcntl(2)).
 from __future__ import annotations
 
 import os
-from time import CLOCK_BOOTTIME, clock_gettime, time
+from time import clock_gettime, time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ _CHUNK = 65536
 _PAGE = 4096
 #: how much of a command line is told
 _COMMAND = 200
+_BOOT_TIME = 7  # CLOCK_BOOTTIME, which Python has on Linux alone, as there is a /proc
 END = 2**63
 
 
@@ -124,10 +125,11 @@ def takers_of(status: os.stat_result) -> list[tuple[bytes, int]]:
 class Process:
     """The files that a process has open, looked at once and as far as needed."""
 
-    __slots__ = ("_found", "_rest", "pid")
+    __slots__ = ("_facts", "_found", "_rest", "pid")
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
+        self._facts: tuple[str | None, float | None] | None = None
         self._found: dict[File, list[str]] = {}
         self._rest = self._walk()
 
@@ -144,6 +146,12 @@ class Process:
                 count += 1
             elif next(self._rest, None) is None:
                 return
+
+    def facts(self) -> tuple[str | None, float | None]:
+        """Return its command line, and when it began, in seconds since the epoch."""
+        if self._facts is None:
+            self._facts = command_of(self.pid), begin_of(self.pid)
+        return self._facts
 
     def _walk(self) -> Iterator[bool]:
         """Note which file each descriptor is of."""
@@ -207,7 +215,7 @@ def begin_of(pid: int) -> float | None:
         _, _, ticks = stat_of(pid)
     except OSError:
         return None
-    return time() - clock_gettime(CLOCK_BOOTTIME) + ticks / os.sysconf("SC_CLK_TCK")
+    return time() - clock_gettime(_BOOT_TIME) + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def stat_of(pid: int | str) -> tuple[int, int, int]:

@@ -69,15 +69,15 @@ class Snapshot:
         self._processes = proc.Processes()
 
     def files(self) -> list[bytes]:
-        """Return the names of the lock files that are held or waited for."""
+        """Return the names of the lock files that are held or waited for.
+
+        :raises OSError: if the directory cannot be read
+        """
         self._table.index()
-        try:
-            device = os.stat(self.directory).st_dev
-            with os.scandir(self.directory) as entries:
-                # no lock is named with a leading dot, but the queue is
-                found = [(it.name, it.inode()) for it in entries if not it.name.startswith(b".")]
-        except OSError:
-            return []
+        device = os.stat(self.directory).st_dev
+        with os.scandir(self.directory) as entries:
+            # no lock is named with a leading dot, but the queue is
+            found = [(it.name, it.inode()) for it in entries if not it.name.startswith(b".")]
         queue = self._queue()
         ranges = {line.start // _SPAN for line in self._lines(queue)[0]} if queue else set()
         return [

@@ -12,7 +12,6 @@ A tool that polls is not seen while it waits: that a process has the file open s
 
 from __future__ import annotations
 
-from lockutils.backends.file import proc
 from lockutils.backends.file.queue import BYTES, DECLARED, HALF, TICKETS
 from lockutils.errors import Holder
 
@@ -185,7 +184,7 @@ class Users:
     def _holder(self, pid: int | None, mode: str | None) -> Holder:
         if pid is None:
             return Holder(mode=mode)
-        command, begin = proc.command_of(pid), proc.begin_of(pid)
+        command, begin = self._processes.get(pid).facts()
         return Holder(pid, command=command, mode=mode, not_before=begin)
 
 
