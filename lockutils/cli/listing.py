@@ -86,11 +86,13 @@ def locks_of(
 
 
 def who(holder: Holder) -> str:
-    """Return the process, its user and its command."""
+    """Return the process, its user and its command, without the folder of the program."""
     if holder.pid is None:
         return str(holder)
-    words = [str(holder.pid), user_of(holder.pid) or "?", holder.command or "?"]
-    return " ".join(words)
+    program, *words = (holder.command or "?").split(" ")
+    return " ".join(
+        [str(holder.pid), user_of(holder.pid) or "?", os.path.basename(program), *words]
+    )
 
 
 def user_of(pid: int) -> str | None:
