@@ -226,7 +226,8 @@ def begin_of(pid: int) -> float | None:
         _, _, ticks = stat_of(pid)
     except OSError:
         return None
-    return time() - clock_gettime(_BOOT_TIME) + ticks / os.sysconf("SC_CLK_TCK")
+    booted = time() - clock_gettime(_BOOT_TIME)
+    return round(booted + ticks / os.sysconf("SC_CLK_TCK"), 2)  # not more exact than a tick
 
 
 def stat_of(pid: int | str) -> tuple[int, int, int]:
