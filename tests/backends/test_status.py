@@ -1,4 +1,4 @@
-"""Who holds a lock file and who waits for it, as /proc tells (lockutils/backends/file/status.py)."""
+"""Who holds a lock file and who waits for it, as /proc tells."""
 
 import fcntl
 import os
@@ -294,7 +294,7 @@ def test_a_lock_that_moved_on_between_the_looks_is_not_that_of_a_ghost(
 
 def test_a_lock_that_a_torn_table_lacks_is_looked_for_again(directory, peer, tmp_path, monkeypatch):
     other = peer()
-    others = [open(tmp_path / f"{number}", "w") for number in range(100)]
+    others = [open(tmp_path / f"{number}", "w") for number in range(100)]  # noqa: SIM115
     for file in others:
         fcntl.flock(file, fcntl.LOCK_EX)
     try:
