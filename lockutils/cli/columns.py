@@ -7,11 +7,9 @@ from unicodedata import combining, east_asian_width
 from lockutils.cli.listing import COLUMNS
 
 _GAP = "  "
-#: marks a text that was cut
-_MORE = "..."
 _NAME, _HOLDER = COLUMNS.index("NAME"), COLUMNS.index("HOLDER")
-#: to be readable at all
-_LEAST = 12
+#: what a column is narrowed to, in order: the command before the name, to what is still of use
+_LEAST = ((_HOLDER, 24), (_NAME, 12), (_HOLDER, 6))
 
 
 def lines_of(rows: list[tuple[str, ...]], width: int | None) -> list[str]:
@@ -22,11 +20,17 @@ def lines_of(rows: list[tuple[str, ...]], width: int | None) -> list[str]:
     table = [COLUMNS, *rows]
     widths = [max(map(cells, column)) for column in zip(*table, strict=True)]
     if width is not None:
-        _shrink(widths, width)
-    return [
-        _GAP.join(map(_fit, row, widths)).rstrip()[: None if width is None else width]
-        for row in table
-    ]
+        too_much = sum(widths) + len(_GAP) * (len(widths) - 1) - width
+        for column, least in _LEAST:
+            less = max(0, min(too_much, widths[column] - least))
+            widths[column] -= less
+            too_much -= less
+    lines = []
+    for name, *others in table:
+        row = cut(name, widths[_NAME], middle=True), *map(cut, others, widths[1:])
+        padded = [text + " " * (wide - cells(text)) for text, wide in zip(row, widths, strict=True)]
+        lines.append(_GAP.join(padded).rstrip())
+    return lines if width is None else [cut(line, width) for line in lines]
 
 
 def cells(text: str) -> int:
@@ -38,21 +42,20 @@ def cells(text: str) -> int:
     )
 
 
-def _shrink(widths: list[int], width: int) -> None:
-    """Take what is too much from the holder, and then from the name."""
-    too_much = sum(widths) + len(_GAP) * (len(widths) - 1) - width
-    # first each down to what is still of use, the command before the name
-    for column in (_HOLDER, _NAME):
-        least = 24 if column == _HOLDER else _LEAST
-        less = max(0, min(too_much, widths[column] - least))
-        widths[column] -= less
-        too_much -= less
+def cut(text: str, width: int, *, middle: bool = False) -> str:
+    """Return a text that takes ``width`` columns at most.
 
-
-def _fit(text: str, width: int) -> str:
+    :param middle: whether to cut it there: names often differ at the end
+    """
     if cells(text) <= width:
-        return text + " " * (width - cells(text))
-    cut = text
-    while cells(cut) > width - len(_MORE):
-        cut = cut[:-1]
-    return cut + _MORE + " " * (width - cells(cut) - len(_MORE))
+        return text
+    more = "..."[:width]
+    start, end = text, ""
+    if middle:
+        end = text[-((width - len(more)) // 2) or len(text) :]
+        while cells(end) > (width - len(more)) // 2:
+            end = end[1:]
+        start = text[: len(text) - len(end)]
+    while cells(start) + len(more) + cells(end) > width:
+        start = start[:-1]
+    return start + more + end

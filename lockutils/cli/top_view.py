@@ -6,6 +6,7 @@ from rich.console import Console, ConsoleDimensions, Group
 from rich.table import Table
 from rich.text import Text
 
+from lockutils.cli.columns import cut
 from lockutils.cli.listing import COLUMNS, locks_of, when, who
 from lockutils.cli.ls import matcher
 
@@ -136,16 +137,18 @@ class View:
         first = max(0, min(at - self._rows // 2, len(shown) - self._rows))
         table = _table(*COLUMNS)
         # a long name leaves room for the holder
-        table.columns[0].max_width = max(12, self._console.width // 2 - 12)
+        widest = max(12, self._console.width // 2 - 12)
         for lock in shown[first : first + self._rows]:
-            row = _row_of(lock)
+            name, *others = _row_of(lock)
+            row = cut(name, widest, middle=True), *others
             style = "reverse" if lock is shown[at] else None
             table.add_row(*map(Text, row), style=style)
-        title = f"{self._directory}: {_number(len(shown), 'lock')} in use"
+        title = f"{_number(len(shown), 'lock')} in use"
         if len(shown) < len(self._locks):
             title += f" of {len(self._locks)}"
         if self._filter or self._types_filter:
             title += f"   /{self._filter}" + ("_" if self._types_filter else "")
+        title += f"   {self._directory}"
         keys = _KEYS_OF_FILTER if self._types_filter else _KEYS_OF_LIST
         return self._framed(title, table, _hidden(first, self._rows, len(shown)), keys)
 
