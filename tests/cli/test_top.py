@@ -111,6 +111,7 @@ def terminal(cli):
     made = []
 
     def make(columns=80, rows=24, *arguments):
+        cli.lock_path.mkdir(exist_ok=True)
         made.append(Terminal(cli, columns, rows, *arguments))
         return made[-1]
 
@@ -152,15 +153,15 @@ def test_a_list_fits_its_terminal(terminal, hold, count, columns):
     holder = hold(count)
     screen = terminal(columns, 24)
 
-    lines = screen.shows(has(f"{count} lock{'s' * (count > 1)} in use"))
+    lines = screen.shows(has("q quit"))  # which is drawn last
 
+    assert has(f"{count} lock{'s' * (count > 1)} in use")(lines)
     assert lines[1].split() == ["NAME", "MODE", "HOLDER", "SINCE", "WAITERS"]
     assert len(lines[1]) == columns
     assert f"{holder.pid} " in lines[2]
     shown = [line for line in lines if line.startswith("image-")]
     assert len(shown) == min(count, 20)
     assert has("0 more above, 180 more below")(lines) == (count == 200)
-    assert has("q quit")(lines)
     screen.type("q")
     assert screen.end() == 0
     screen.is_as_before()
@@ -260,7 +261,7 @@ def test_without_rich(cli, terminal, monkeypatch):
         "import sys; sys.modules['rich'] = None; from lockutils.cli import main; sys.exit(main())"
     )
     monkeypatch.setattr(cli, "words", lambda *arguments: [sys.executable, "-c", hides, *arguments])
-    screen = terminal()
+    screen = terminal(120)
     screen.shows(has("pip install lockutils[top]"))
     assert screen.end() == 69
 
