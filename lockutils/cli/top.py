@@ -92,7 +92,8 @@ def top(arguments: list[str]) -> int:
     try:
         from lockutils.cli.top_view import View
     except ModuleNotFoundError as error:
-        say(f"top needs {str(error.name).partition('.')[0]}, which is not installed: pip install lockutils[top]")
+        missing = str(error.name).partition(".")[0]
+        say(f"top needs {missing}, which is not installed: pip install lockutils[top]")
         return EX_UNAVAILABLE
     path = given["--lock-path"][-1] if "--lock-path" in given else None
     pattern = words[0] if words else ""
