@@ -14,15 +14,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from lockutils.backends.file.proc import Table
     from lockutils.observe.doctor.finding import Place, Result
 
 #: files whose size is looked at, and names that are told
 _MOST, _SOME = 10_000, 3
 #: by the kind of lock, what other tools do
 _HABITS = {
-    "POSIX": "lockf, as fasteners and oslo.concurrency",
-    "FLOCK": "flock alone, as flock(1), filelock and portalocker",
-    "OFDLCK": "a record lock alone, as flock(1) --fcntl",
+    b"POSIX": "lockf, as fasteners and oslo.concurrency",
+    b"FLOCK": "flock alone, as flock(1), filelock and portalocker",
+    b"OFDLCK": "a record lock alone, as flock(1) --fcntl",
 }
 #: of the namespaces that a host begins with (linux/proc_ns.h)
 _FIRST_PID_NAMESPACE, _FIRST_USER_NAMESPACE = 0xEFFFFFFC, 0xEFFFFFFD
@@ -53,10 +54,10 @@ def queue(place: Place) -> Iterator[Result]:
         hint = LockPathError(error.errno, error.strerror, os.fsdecode(path)).hint
         yield warning(text, hint or _SHARE)
     else:
-        locks = _locks(status.st_dev)
-        known = None if locks is None else locks.get(status.st_ino, [])
-        known = known and [one for one in known if one == ("OFDLCK", "WRITE")]
-        yield ok(f"{_number(known)} tickets of waiters in {name}")
+        table = _table()
+        lines = table.lines((status.st_dev, status.st_ino))[0] if table else []
+        tickets = [line for line in lines if line.writes and not line.waits]
+        yield ok(f"{_number(tickets if table else None)} tickets of waiters in {name}")
     finally:
         syscalls.close(fd_box)
 
@@ -65,9 +66,9 @@ def lock_files(place: Place) -> Iterator[Result]:
     """How many there are, and what other tools do with them."""
     if place.directory is None or place.status is None:
         return
-    locks = _locks(place.status.st_dev)
+    table, device = _table(), place.status.st_dev
     number, used, filled = 0, [], []
-    others: dict[str, list[str]] = {kind: [] for kind in _HABITS}
+    others: dict[bytes, list[str]] = {kind: [] for kind in _HABITS}
     with os.scandir(os.fsdecode(place.directory.path)) as entries:
         for entry in entries:
             if entry.name.startswith(".") or not entry.is_file(follow_symlinks=False):
@@ -75,14 +76,15 @@ def lock_files(place: Place) -> Iterator[Result]:
             number += 1
             if number <= _MOST and entry.stat(follow_symlinks=False).st_size:
                 filled.append(repr(entry.name))
-            kinds = {kind for kind, _ in (locks or {}).get(entry.inode(), ())}
+            lines = table.lines((device, entry.inode()))[0] if table else ()
+            kinds = {line.kind for line in lines if not line.waits}
             if kinds:
                 used.append(entry.name)
-            if "POSIX" in kinds or len(kinds) == 1:  # ours have a flock and an OFDLCK
-                others["POSIX" if "POSIX" in kinds else kinds.pop()].append(repr(entry.name))
-    yield ok(f"{number} in all, {_number(None if locks is None else used)} in use")
+            if b"POSIX" in kinds or len(kinds) == 1:  # ours have a flock and an OFDLCK
+                others[b"POSIX" if b"POSIX" in kinds else kinds.pop()].append(repr(entry.name))
+    yield ok(f"{number} in all, {_number(used if table else None)} in use")
     if place.kinds is not None and not place.kinds[1]:
-        others["FLOCK"].clear()  # ours are such, too
+        others[b"FLOCK"].clear()  # ours are such, too
     for kind, names in others.items():
         if names:
             yield ok(f"held by {_HABITS[kind]} do: {_some(names)}")
@@ -95,26 +97,16 @@ def _number(known: list[Any] | None) -> str:
     return "an unknown number" if known is None else str(len(known))
 
 
-def _locks(device: int) -> dict[int, list[tuple[str, str]]] | None:
-    """Return the locks on files of a device by inode: kind, and ``READ`` or ``WRITE``.
-
-    :return: ``None`` where that is not known
-    """
-    ours = f"{os.major(device):02x}:{os.minor(device):02x}"
-    found: dict[int, list[tuple[str, str]]] = {}
+def _table() -> Table | None:
+    """Return the locks of the host; ``None`` where they are not known."""
     try:
-        with open("/proc/locks") as table:
-            lines = [line.split() for line in table]
-    except OSError:
+        from lockutils.backends.file.proc import Table
+
+        table = Table()
+    except (ImportError, OSError):  # ImportError: on Windows
         return None
-    for fields in lines:
-        if fields[1] == "->":  # it is only waited for
-            continue
-        theirs, _, inode = fields[5].rpartition(":")
-        # stat() has other numbers where there is no device (btrfs, overlayfs)
-        if theirs == ours or (theirs[:3] == ours[:3] == "00:"):
-            found.setdefault(int(inode), []).append((fields[1], fields[3]))
-    return found
+    table.index()
+    return table
 
 
 def _some(names: list[str]) -> str:
