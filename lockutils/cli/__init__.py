@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 #: which takes the arguments after the command and returns the exit status
 COMMANDS = {
     "run": "run a program while holding locks",
+    "gc": "remove the lock files that nobody uses",
 }
 
 _HELP = """\

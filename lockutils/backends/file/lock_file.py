@@ -9,7 +9,7 @@ from lockutils.backends.file.descriptors import owners
 from lockutils.backends.file.opening import open_file
 from lockutils.backends.file.queue import QueueRange
 from lockutils.backends.file.refusal import refuse
-from lockutils.backends.file.sweep import is_due, sweep
+from lockutils.backends.file.sweep import ended, is_due, sweep
 from lockutils.parking.native import sleep
 
 TYPE_CHECKING = False
@@ -76,10 +76,11 @@ class LockFile:
         # Who replaces the file each time before we have locked it is as good as a holder.
         for _ in range(_ROUNDS):
             try:
-                if not self._try_both(self._open()):
+                if self._try_both(self._open()):
+                    if self._is_current():
+                        return True
+                elif not ended(self.fd_box[0]) and self._is_current():
                     break
-                if self._is_current():
-                    return True
             except IndexError:
                 pass  # a signal handler came in between, and cancelled or forked
             except OSError as error:
@@ -207,4 +208,4 @@ class LockFile:
         owners.discard(self)
         if self._sweeps:
             self._sweeps = False
-            sweep(self._directory.path)
+            sweep(self._directory)

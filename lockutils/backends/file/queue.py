@@ -101,10 +101,10 @@ class QueueRange:
     def use(self) -> int | None:
         """Return in how many slots the lock is held: 1 if it is held exclusively or shared.
 
-        :return: ``None`` if nobody holds it, or another tool does
+        :return: ``None`` if nobody holds it, or another tool does, or the file is being removed
         """
         found = _look(self.path, _DECLARATIONS)
-        if found is None:
+        if found is None or found[1] == syscalls.REMOVAL_END:
             return None
         start, _, _, pid = found
         if start > DECLARED:
