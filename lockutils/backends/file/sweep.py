@@ -8,7 +8,7 @@ So the default directory is swept, where other tools have no business, and one t
 if ``set_defaults(clean=True)`` says so.
 
 The remover locks all of the file but the last byte.  So a single try (``blocking=False``) that
-meets it sees that nobody holds the lock, and tries again.
+meets it sees that this is no holder, and tries again.
 
 To remove files can do harm, and a path may lead elsewhere since it was checked last.  So the
 directory is opened, and its files are found by its descriptor.
@@ -106,6 +106,8 @@ def survey(directory: int, names: Iterable[str]) -> tuple[dict[str, os.stat_resu
                 status = os.stat(name, dir_fd=directory, follow_symlinks=False)
             except FileNotFoundError:
                 continue
+            if status.st_nlink == 0:
+                continue  # it was removed while we looked
             if is_lock_file(name, status):
                 files[name] = status
             else:
@@ -178,26 +180,27 @@ def _lock(fd: int, directory: int) -> bool:
     return _lock(fd, directory)
 
 
-def ended(fd: int) -> bool:
-    """Wait a moment for who is removing the file ``fd``; whether there was somebody, and is not.
+def is_held(fd: int) -> bool:
+    """Whether a holder is seen to have locked the file ``fd``, which could not be locked just now.
 
+    Waits a moment for somebody who is about to remove it.
+
+    :return: ``False`` if whoever had locked it may have been no holder, and is gone
     :raises OSError: if it cannot be told
     """
     for look in range(_LOOKS):
-        if not _is_being_removed(fd):
-            return look > 0
+        try:
+            found = syscalls.span_in_use(fd, syscalls.WHOLE)
+        except OSError as error:
+            if not syscalls.unsupported(error):
+                raise
+            break  # there is only flock, which does not tell who has it
+        if found is None:
+            return False
+        if found[1] != syscalls.REMOVAL_END:
+            break
         if look:
             sleep(0.001)
         else:
             sched_yield()  # it takes some microseconds, unless it has lost its core
-    return False
-
-
-def _is_being_removed(fd: int) -> bool:
-    try:
-        found = syscalls.span_in_use(fd, syscalls.WHOLE)
-    except OSError as error:
-        if not syscalls.unsupported(error):
-            raise
-        return False
-    return found is not None and found[1] == syscalls.REMOVAL_END
+    return True
