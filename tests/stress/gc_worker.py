@@ -1,9 +1,9 @@
 """One process of the stress test of ``lockutils gc``.
 
-Run as: gc_worker.py LOCK_DIR LOG INSIDE.  Takes turns until it is killed or told to stop: exclusive,
-as a reader, with slots, in strict order; by threads, tasks and single tries.  A witness that knows
-nothing of locks judges: each holder of an exclusive lock makes a file of its own in INSIDE by
-``O_EXCL``, and each turn is written to LOG as sharing_worker.py does.
+Run as: gc_worker.py LOCK_DIR LOG INSIDE.  Takes turns until it is killed or told to stop:
+exclusive, as a reader, with slots, in strict order; by threads, tasks and single tries.  A witness
+that knows nothing of locks judges: each holder of an exclusive lock makes a link in INSIDE, of
+which there can be one, and each turn is written to LOG as sharing_worker.py does.
 """
 
 import asyncio

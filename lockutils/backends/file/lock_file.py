@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 #: how often a try begins again because the file was replaced
 _ROUNDS = 20
-#: how often it does while somebody has locked the file, and no holder is seen: that is another tool,
-#: unless it is somebody else each time who is about to remove it
+#: how often it does while somebody has locked the file, and no holder is seen: that is another
+#: tool, unless each time somebody was about to remove it
 _DOUBTS = 4
 #: how often a wait begins again at once for that, and else after how long
 _QUICK_ROUNDS, _PAUSE = 100, 0.001
