@@ -1,11 +1,19 @@
 # fish completion of lockutils
 
+set -l first '__fish_is_first_token'
 set -l run '__fish_seen_subcommand_from run'
+set -l gc '__fish_seen_subcommand_from gc; and not __fish_seen_subcommand_from run'
 
 complete -c lockutils -f
-complete -c lockutils -n "not $run" -a run -d 'Run a program while holding locks'
+complete -c lockutils -n $first -a run -d 'Run a program while holding locks'
+complete -c lockutils -n $first -a gc -d 'Remove the lock files that nobody uses'
 complete -c lockutils -s h -l help -d 'Show the commands or options'
-complete -c lockutils -s V -l version -d 'Show the version'
+complete -c lockutils -n "$first; or $run" -s V -l version -d 'Show the version'
+
+complete -c lockutils -n $gc -s n -l dry-run -d 'List what would be removed'
+complete -c lockutils -n $gc -l older-than -x -d 'Only files that were made so long ago'
+complete -c lockutils -n $gc -s y -l yes -d 'Do not ask'
+complete -c lockutils -n $gc -x -a '(__fish_complete_directories)'
 
 complete -c lockutils -n $run -l lock -x -d 'The lock to hold'
 complete -c lockutils -n $run -l lock-file -r -F -d 'The same for exactly this file'
