@@ -71,6 +71,25 @@ class TestRemoval:
             assert (tmp_path / "name").exists()
         assert remove("name")
 
+    @pytest.mark.parametrize("change", ["replaced", "written to", "given another name"])
+    def test_not_if_it_has_changed_since_it_was_opened(self, tmp_path, remove, monkeypatch, change):
+        file, real = tmp_path / "name", sweep._lock
+        file.touch()
+
+        def lock(*args):
+            if change == "replaced":
+                file.rename(tmp_path / "old")
+                file.touch()
+            elif change == "written to":
+                file.write_text("1234")
+            else:
+                os.link(file, tmp_path / "other")
+            return real(*args)
+
+        monkeypatch.setattr(sweep, "_lock", lock)
+        assert not remove("name")
+        assert file.exists()
+
     @pytest.mark.parametrize("how", HOW, ids=str)
     def test_a_single_try_that_meets_it_waits_for_it(self, tmp_path, stopped, monkeypatch, how):
         """Nobody holds the lock, so that nobody is told that somebody does."""

@@ -162,7 +162,7 @@ def _check_sticky(parent: os.stat_result, status: os.stat_result) -> None:
 
 def _lock(fd: int, directory: int) -> bool:
     """Lock the file in both kinds, as far as the file system has them; without waiting."""
-    kinds = lock_kinds.of_file(fd)
+    kinds, missing = lock_kinds.of_file(fd), None
     try:
         # First the lock that tells others what we are; nobody sees a flock without it.
         if kinds.record and not syscalls.span_try(fd, syscalls.REMOVAL):
@@ -172,11 +172,14 @@ def _lock(fd: int, directory: int) -> bool:
     except OSError as error:
         if not syscalls.unsupported(error):
             raise
+        missing = error
     # Somebody has the flock, or our own record lock is in its way, or one kind is missing.
     lock_kinds.find_out(fd, b"/proc/self/fd/%d/." % directory)
     if lock_kinds.of_file(fd) is kinds:
+        if missing is not None:
+            raise missing
         return False
-    syscalls.record_unlock(fd)
+    syscalls.span_unlock(fd, syscalls.span(syscalls.UNLOCK))
     return _lock(fd, directory)
 
 
