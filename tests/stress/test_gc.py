@@ -1,6 +1,7 @@
 """Processes lock, wait and die at any instant while ``lockutils gc`` runs all the time."""
 
 import collections
+import os
 import pathlib
 import random
 import subprocess
@@ -87,6 +88,7 @@ def test_a_single_try_of_a_lock_that_nobody_uses_never_fails(tmp_path, how):
         else:
             failed += 1
         tries += 1
+        os.sched_yield()  # the cleaners are to have their turn
     for process in cleaners:
         assert process.communicate()[1] == ""
         assert process.returncode == 0
