@@ -36,8 +36,10 @@ if TYPE_CHECKING:
 _KEPT = 256
 #: on average every so many new files set off a sweep
 _EVERY = 64
-#: how often, a millisecond apart, a remover is waited for that must have been stopped in between
-_LOOKS = 100
+#: How often, a millisecond apart, a remover is waited for.  It takes some microseconds, and may lose
+#: its core in between: on a busy host for more than a tenth of a second.  One that takes longer was
+#: stopped.
+_LOOKS = 1000
 
 
 def is_due(new_file: int) -> bool:
@@ -205,5 +207,5 @@ def is_held(fd: int) -> bool:
         if look:
             sleep(0.001)
         else:
-            sched_yield()  # it takes some microseconds, unless it has lost its core
+            sched_yield()
     return True
