@@ -36,9 +36,8 @@ if TYPE_CHECKING:
 _KEPT = 256
 #: on average every so many new files set off a sweep
 _EVERY = 64
-#: How often, a millisecond apart, a remover is waited for.  It takes some microseconds, and may lose
-#: its core in between: on a busy host for more than a tenth of a second.  One that takes longer was
-#: stopped.
+#: How often, a millisecond apart, a remover is waited for.  It takes some microseconds, and may
+#: lose its core in between: on a busy host for more than a tenth of a second.
 _LOOKS = 1000
 
 
