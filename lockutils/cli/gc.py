@@ -9,6 +9,7 @@ import sys
 from time import monotonic, time
 
 from lockutils.backends.file.directory import DefaultDirectory
+from lockutils.cli.ls import write
 from lockutils.cli.options import UsageError, help_of, parse
 from lockutils.cli.report import EX_CANTCREAT, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE, say
 from lockutils.errors import LockPathError, printable
@@ -88,7 +89,8 @@ def gc(arguments: list[str]) -> int:
     if os.name != "posix":
         say(f"gc does not work on {sys.platform}: it needs POSIX locks")
         return EX_UNAVAILABLE
-    _die_by_signals()
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # end by it, without a traceback
     try:
         directory = lock_directory(words[0] if words else None)
     except LockPathError as error:
@@ -96,6 +98,11 @@ def gc(arguments: list[str]) -> int:
     cell: list[int] = []
     try:
         return _collect(_Collection(cell, directory, age), given)
+    except FileNotFoundError as error:
+        if words:
+            return _cannot(error, directory.path)
+        write(f"{_title(directory)}: no lock has been used there\n")
+        return 0
     except OSError as error:
         return _cannot(error, directory.path)
     finally:
@@ -109,13 +116,6 @@ def _cannot(error: OSError, path: bytes) -> int:
     return EX_CANTCREAT
 
 
-def _die_by_signals() -> None:
-    """Without a traceback; locks go with the process, and no file is half removed."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # which Python ignores
-
-
 def _seconds(text: str) -> int:
     digits, unit = (text[:-1], text[-1:]) if text[-1:] in _UNITS else (text, "s")
     # not more digits than a date has
@@ -127,6 +127,11 @@ def _seconds(text: str) -> int:
     return int(digits) * _UNITS[unit]
 
 
+def _title(directory: Directory) -> str:
+    """Return the directory, and why it is this one if the user did not name it here."""
+    return f"{directory}" + ("" if directory.source == "lock_path" else f" ({directory.source})")
+
+
 class _Collection:
     """The lock files of a directory that are old enough."""
 
@@ -134,10 +139,9 @@ class _Collection:
         from lockutils.backends.file.sweep import open_directory, survey
 
         self.is_default = isinstance(directory, DefaultDirectory)
-        source = "" if directory.source == "lock_path" else f" ({directory.source})"
-        #: the directory, and why it is this one
-        self.title = f"{directory}{source}"
-        self.status = open_directory(cell, directory.path, own=self.is_default)
+        self.title = _title(directory)
+        self.path = directory.path
+        self.status = open_directory(cell, self.path, own=self.is_default)
         self.descriptor = cell[0]
         names = sorted(os.listdir(self.descriptor))
         files, others = survey(self.descriptor, names)
@@ -190,40 +194,17 @@ def _ask(found: _Collection) -> int | None:
 
 
 def _list(found: _Collection) -> int:
-    free = 0
-    for name, status in found.files.items():
-        if _looks_free(found.descriptor, name, status):
-            free += 1
-            sys.stdout.write(f"{printable(name)}\n")
-    _tell(found, f"{_files(free)} would be removed", len(found.files) - free)
+    from lockutils.backends.file.status import Snapshot
+
+    try:
+        used = {os.fsdecode(name) for name in Snapshot(found.path).files()}
+    except OSError:
+        used = set()
+        say("this system does not tell who has a file locked: those in use are listed, too")
+    free = [name for name in found.files if name not in used]
+    write("".join(f"{printable(name)}\n" for name in free))
+    _tell(found, f"{_files(len(free))} would be removed", len(found.files) - len(free))
     return 0
-
-
-def _looks_free(directory: int, name: str, status: os.stat_result) -> bool:
-    """Whether nobody is seen to have locked the file; nothing is locked to find out.
-
-    Those who use ``flock`` alone are seen in ``/proc/locks``, as far as that shows them.
-    """
-    from lockutils.backends.file import syscalls
-    from lockutils.backends.file.status import takers_of
-
-    cell: list[int] = []
-    try:
-        syscalls.open_in(cell, directory, name, os.O_RDONLY)
-        if syscalls.span_in_use(cell[0], syscalls.WHOLE) is not None:
-            return False
-    except FileNotFoundError:
-        return False
-    except OSError:
-        pass  # not to be read, or no record locks here
-    finally:
-        # No call before the one that closes: a signal handler may raise at the end of any.
-        if cell:
-            syscalls.close_number(cell[0])
-    try:
-        return not takers_of(status)
-    except OSError:
-        return True
 
 
 def _remove(found: _Collection) -> int:
@@ -248,7 +229,7 @@ def _remove(found: _Collection) -> int:
 
 def _tell(found: _Collection, what: str, in_use: int) -> None:
     younger = f", {found.younger} younger" if found.younger else ""
-    sys.stdout.write(f"{found.title}: {what}, {in_use} in use{younger}\n")
+    write(f"{found.title}: {what}, {in_use} in use{younger}\n")
 
 
 def _files(number: int) -> str:

@@ -126,6 +126,15 @@ def test_a_directory_of_gc_is_completed(shell, tmp_path):
         assert {path.rstrip("/") for path in paths} == {f"{tmp_path}/folder"}
 
 
+@pytest.mark.parametrize("shell", ["bash", "fish"])
+@pytest.mark.parametrize("command", ["ls", "top"])
+def test_a_directory_to_list_is_completed(shell, command, tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    paths = completed(shell, "lockutils", command, "--lock-path", f"{tmp_path}/f")
+    assert {path.rstrip("/") for path in paths} == {f"{tmp_path}/folder"}
+
+
 def test_zsh_can_read_it():
     if shutil.which("zsh") is None:
         pytest.skip("there is no zsh")

@@ -174,6 +174,13 @@ class TestWhichDirectory:
         title = f"{folder} ($LOCKUTILS_LOCK_PATH)"
         assert collect("--yes") == (0, f"{title}: 3 lock files removed, 0 in use\n", "")
 
+    def test_one_that_is_not_there_yet_is_clean_unless_it_is_named(self, cli, collect):
+        cli.environment["LOCKUTILS_LOCK_PATH"] = str(cli.lock_path)
+        title = f"{cli.lock_path} ($LOCKUTILS_LOCK_PATH)"
+        assert collect("--yes") == (0, f"{title}: no lock has been used there\n", "")
+        assert collect("--yes", cli.lock_path)[0] == 73
+        assert not cli.lock_path.exists()
+
     def test_the_default_one_without_a_question(self, cli, tmp_path):
         main = MAIN.format(str(tmp_path))
         tmp_path.chmod(0o1777)
