@@ -39,7 +39,9 @@ _defaults: dict[int, DefaultDirectory] = {}
 _directories: dict[str | tuple[str, str], Directory] = {}
 
 
-def set_defaults(lock_path: StrPath | None = _KEEP, *, file_mode: int | None = _KEEP) -> None:
+def set_defaults(
+    lock_path: StrPath | None = _KEEP, *, file_mode: int | None = _KEEP, clean: bool = _KEEP
+) -> None:
     """Set the defaults of this process; what is not given stays as it is.
 
     :param lock_path: a directory for the lock files, where a call names no other; created when it
@@ -47,13 +49,21 @@ def set_defaults(lock_path: StrPath | None = _KEEP, *, file_mode: int | None = _
     :param file_mode: the mode of lock files that are made from now on, and of the file in which
         waiters queue, whatever the umask; not in the default directory, which is the user's
         alone.  ``None`` takes it back
-    :raises TypeError: if ``lock_path`` is not a path, or ``file_mode`` not an int
+    :param clean: ``True`` to let lock directories that the user named keep themselves small, as
+        the default directory does: when this process has made a file in one of more than 256, it
+        may remove the empty files that nobody has locked.  It does nothing in a directory that
+        has anything else in it.  Other tools may not notice: see :doc:`/howto/keep-small`.  On
+        Windows it does nothing.  The default is ``False``
+    :raises TypeError: if ``lock_path`` is not a path, ``file_mode`` not an int, or ``clean`` not a
+        bool
     :raises ValueError: if ``lock_path`` is empty or contains NUL, or with ``file_mode`` the owner
         cannot read and write
     """
     global _set
     if file_mode is not _KEEP and file_mode is not None:
         modes.check_mode(file_mode)
+    if clean is not _KEEP and not isinstance(clean, bool):
+        raise TypeError(f"clean must be a bool, not {clean!r}")
     if lock_path is not _KEEP:
         path = None if lock_path is None else check_path(lock_path, "lock_path")
         _set = None if path is None else Directory(os.fsencode(path), "set_defaults")
@@ -62,6 +72,8 @@ def set_defaults(lock_path: StrPath | None = _KEEP, *, file_mode: int | None = _
             show()
     if file_mode is not _KEEP:
         modes.setting = file_mode
+    if clean is not _KEEP:
+        Directory.swept = clean
 
 
 def setting() -> str | None:

@@ -35,8 +35,9 @@ class Directory:
 
     __slots__ = ("owner", "path", "ranges", "source")
 
-    #: whether files that nobody uses may be removed from it
-    swept = False
+    #: whether files that nobody uses are removed from it; of directories that the user named, what
+    #: :func:`lockutils.set_defaults` was told
+    swept: bool = False
     #: of the files that are made in it, less the umask; ``None`` for what the user wants
     file_mode: int | None = None
     #: whether a lock can have more than one holder
