@@ -12,6 +12,7 @@ import sys
 from lockutils.backends.file import file_mode as modes
 from lockutils.backends.file.directory import DefaultDirectory, Directory, default_parent
 from lockutils.backends.file.refusal import refuse
+from lockutils.parking import deadline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +40,12 @@ _defaults: dict[int, DefaultDirectory] = {}
 _directories: dict[str | tuple[str, str], Directory] = {}
 
 
-def set_defaults(lock_path: StrPath | None = _KEEP, *, file_mode: int | None = _KEEP) -> None:
+def set_defaults(
+    lock_path: StrPath | None = _KEEP,
+    *,
+    file_mode: int | None = _KEEP,
+    warn_after: float | None = _KEEP,
+) -> None:
     """Set the defaults of this process; what is not given stays as it is.
 
     :param lock_path: a directory for the lock files, where a call names no other; created when it
@@ -47,11 +53,16 @@ def set_defaults(lock_path: StrPath | None = _KEEP, *, file_mode: int | None = _
     :param file_mode: the mode of lock files that are made from now on, and of the file in which
         waiters queue, whatever the umask; not in the default directory, which is the user's
         alone.  ``None`` takes it back
-    :raises TypeError: if ``lock_path`` is not a path, or ``file_mode`` not an int
-    :raises ValueError: if ``lock_path`` is empty or contains NUL, or with ``file_mode`` the owner
-        cannot read and write
+    :param warn_after: seconds after which a waiter logs a warning of the logger ``lockutils``, and
+        again each time that it has waited twice as long; 10 by default.  ``None`` for never
+    :raises TypeError: if ``lock_path`` is not a path, ``file_mode`` not an int, or ``warn_after``
+        not a number
+    :raises ValueError: if ``lock_path`` is empty or contains NUL, with ``file_mode`` the owner
+        cannot read and write, or ``warn_after`` is not more than 0
     """
     global _set
+    if warn_after is not _KEEP and warn_after is not None:
+        check_seconds(warn_after)
     if file_mode is not _KEEP and file_mode is not None:
         modes.check_mode(file_mode)
     if lock_path is not _KEEP:
@@ -62,6 +73,20 @@ def set_defaults(lock_path: StrPath | None = _KEEP, *, file_mode: int | None = _
             show()
     if file_mode is not _KEEP:
         modes.setting = file_mode
+    if warn_after is not _KEEP:
+        deadline.warn_after = warn_after
+
+
+def check_seconds(warn_after: float) -> None:
+    """Check how long a wait may be before it is told.
+
+    :raises TypeError: if it is not a number
+    :raises ValueError: if it is not more than 0
+    """
+    if isinstance(warn_after, bool) or not isinstance(warn_after, (int, float)):
+        raise TypeError(f"warn_after must be a number of seconds or None, not {warn_after!r}")
+    if not warn_after > 0:
+        raise ValueError(f"warn_after must be more than 0, or None for no warning: {warn_after!r}")
 
 
 def setting() -> str | None:

@@ -53,7 +53,7 @@ class Parker:
 
         :return: ``False`` only if the deadline has passed
         """
-        left = deadline.left()
+        left = deadline.pause()
         if left == 0.0:
             return False
         try:

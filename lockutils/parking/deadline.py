@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+#: seconds between two looks, at least
+_SHORTEST = 0.001
+
+
 def limit_of(blocking: bool, timeout: float | None) -> float | None:
     """Return how long to wait, in seconds: 0 for a single try, ``None`` without end.
 
@@ -31,17 +35,60 @@ def limit_of(blocking: bool, timeout: float | None) -> float | None:
     return None if timeout == math.inf else timeout
 
 
+#: seconds after which a wait is long, and is looked at for the first time
+LONG = 1.0
+#: seconds until a waiter gives notice, ``None`` for never: see :func:`lockutils.set_defaults`
+warn_after: float | None = 10.0
+
+
 class Deadline:
-    """When to give up.  Made once, at the start of the first wait."""
+    """When to give up, and when to look at the wait meanwhile.  Made when the wait begins.
 
-    __slots__ = ("_at", "_clock")
+    :param look: called by the waiter, between two sleeps, when the wait has become long.  Gets how
+        long it has lasted, and returns how long it is to last until the next call, both in
+        seconds; ``None`` for no other call.  What it raises ends the wait
+    """
 
-    def __init__(self, timeout: float | None, clock: Callable[[], float]) -> None:
+    __slots__ = ("_at", "_clock", "_look", "_look_at", "_start")
+
+    def __init__(
+        self,
+        timeout: float | None,
+        clock: Callable[[], float],
+        look: Callable[[float], float | None] | None = None,
+    ) -> None:
         self._clock = clock
-        self._at = None if timeout is None else clock() + timeout
+        self._look = look
+        self._start = start = clock()
+        self._at = None if timeout is None else start + timeout
+        self._look_at = math.inf
+        if look is not None:
+            first = LONG if warn_after is None else min(LONG, warn_after)
+            if timeout is None or timeout > first:
+                self._look_at = start + first
 
     def left(self) -> float | None:
         """Return the seconds left, 0.0 when the deadline has passed, ``None`` if there is none."""
         if self._at is None:
             return None
         return max(0.0, self._at - self._clock())
+
+    def pause(self) -> float | None:
+        """Return the seconds to sleep at most before the next call: until the deadline or a look.
+
+        Has a look first if it is time.  Called by the waiter, where it may run any code.
+
+        :return: as of :meth:`left`
+        """
+        if self._look_at == math.inf:
+            return self.left()
+        now = self._clock()
+        if now >= self._look_at and self._look is not None:
+            self._look_at = math.inf  # whatever it raises, or asks for, it is called once
+            again = self._look(now - self._start)
+            if again is not None:
+                self._look_at = self._start + again
+            now = self._clock()
+        if self._at is None:
+            return None if self._look_at == math.inf else max(_SHORTEST, self._look_at - now)
+        return max(0.0, min(self._at, max(now + _SHORTEST, self._look_at)) - now)
