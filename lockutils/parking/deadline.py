@@ -63,7 +63,9 @@ class Deadline:
         self._at = None if timeout is None else start + timeout
         self._look_at = math.inf
         if look is not None:
-            first = LONG if warn_after is None else min(LONG, warn_after)
+            first = LONG
+            if warn_after is not None and warn_after < LONG:
+                first = warn_after
             if timeout is None or timeout > first:
                 self._look_at = start + first
 
@@ -73,22 +75,27 @@ class Deadline:
             return None
         return max(0.0, self._at - self._clock())
 
-    def pause(self) -> float | None:
-        """Return the seconds to sleep at most before the next call: until the deadline or a look.
+    def look(self) -> float:
+        """Look at the wait if it is time.  Called by the waiter, where it may run any code.
 
-        Has a look first if it is time.  Called by the waiter, where it may run any code.
-
-        :return: as of :meth:`left`
+        :return: when the next look is, on the clock of the deadline; ``inf`` for never
         """
-        if self._look_at == math.inf:
-            return self.left()
-        now = self._clock()
-        if now >= self._look_at and self._look is not None:
-            self._look_at = math.inf  # whatever it raises, or asks for, it is called once
-            again = self._look(now - self._start)
-            if again is not None:
-                self._look_at = self._start + again
-            now = self._clock()
-        if self._at is None:
-            return None if self._look_at == math.inf else max(_SHORTEST, self._look_at - now)
-        return max(0.0, min(self._at, max(now + _SHORTEST, self._look_at)) - now)
+        if self._look_at != math.inf and self._look is not None:
+            waited = self._clock() - self._start
+            if waited >= self._look_at - self._start:
+                self._look_at = math.inf  # whatever it raises or returns, it is called once
+                again = self._look(waited)
+                if again is not None:
+                    self._look_at = self._start + max(again, waited + _SHORTEST)
+        return self._look_at
+
+    def pause(self) -> float | None:
+        """Look at the wait if it is time; then say how long to sleep before the next call.
+
+        :return: the seconds until the deadline or the next look, otherwise as :meth:`left`
+        """
+        look_at, left = self.look(), self.left()
+        if look_at == math.inf or left == 0.0:
+            return left
+        seconds = max(look_at - self._clock(), _SHORTEST)
+        return seconds if left is None else min(left, seconds)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from time import monotonic
 
+from lockutils.parking.alarm import Alarm
 from lockutils.parking.base import Parker
 
 TYPE_CHECKING = False
@@ -56,6 +57,7 @@ class HubWaker:
         self._calls: deque[Callable[[], None]] = deque()
         #: who is parked: the hub is listening if there is anybody
         self._parked: set[HubParker] = set()
+        self.alarm = Alarm()
 
     def enter(self, parker: HubParker) -> None:
         """Called in the hub's thread before a greenthread parks."""
@@ -112,8 +114,11 @@ class HubParker(Parker):
     __slots__ = ("_waker",)
 
     def __init__(self, waker: HubWaker) -> None:
-        super().__init__(waker.hub, monotonic, waker.post)
+        super().__init__(waker.hub, monotonic, waker.post, waker.alarm)
         self._waker = waker
+
+    def call_after(self, seconds: float, call: Callable[[], None]) -> None:
+        self._waker.call_after(seconds, call, [])
 
     def _sleep(self, seconds: float | None) -> None:
         waker = self._waker
