@@ -180,9 +180,10 @@ def check_path(path: StrPath, source: str) -> str:
         refuse(error, os.fsencode(text), source)
 
 
-def lock_directory(lock_path: StrPath | None) -> Directory:
+def lock_directory(lock_path: StrPath | None, *, make: bool = True) -> Directory:
     """Return the directory for a call with this ``lock_path``.
 
+    :param make: whether to make the default directory if it is not there, and to check it
     :raises TypeError: if ``lock_path`` is not a path
     :raises ValueError: if it, or the variable that names the directory, is no path of one
     :raises LockPathError: if it is the default directory, and not safe to use; or a relative
@@ -201,7 +202,7 @@ def lock_directory(lock_path: StrPath | None) -> Directory:
             path, source = os.environ.get(variable) or None, f"${variable}"
     if path is None:
         user = _user_id()
-        return _defaults.get(user) or _make_default(user)
+        return _defaults.get(user) or _default_directory(user, make)
     if type(path) is str:
         known = _directories.get(path if path is lock_path else (source, path))
         if known is not None:
@@ -219,8 +220,9 @@ def _directory_at(path: str, source: str) -> Directory:
     return _directories.setdefault(key, Directory(os.fsencode(path), source))
 
 
-def _make_default(user: int) -> DefaultDirectory:
+def _default_directory(user: int, make: bool) -> DefaultDirectory:
     directory = DefaultDirectory(os.fsencode(f"{default_parent()}/lockutils-{user}"), user)
-    directory.make()
-    _defaults[user] = directory
+    if make:
+        directory.make()
+        _defaults[user] = directory
     return directory

@@ -11,7 +11,6 @@ from lockutils.backends.file import file_mode as modes
 from lockutils.backends.file.mounts import is_private
 from lockutils.backends.file.naming import file_name_of
 from lockutils.backends.file.refusal import is_open_to_others, refuse, with_source
-from lockutils.backends.file.status import holder_of
 from lockutils.errors import LockPathError, printable
 
 TYPE_CHECKING = False
@@ -82,9 +81,20 @@ class Directory:
             return SlotRequest(key, self, fair, slots)
         return FileRequest(key, self, fair)
 
-    def holder(self, key: str) -> Holder | None:
-        """Return who holds the lock at the moment, where that can be told."""
-        return holder_of(self.file_of(key))
+    def status(self, key: str, *, waiters: bool = True) -> tuple[list[Holder], list[Holder]]:
+        """Return who holds the lock at the moment, and who waits for it, as far as can be told.
+
+        :param waiters: ``False`` to spare the search for them
+        """
+        from lockutils.backends.file.status import status_of
+
+        return status_of(self, key, waiters=waiters)
+
+    def is_held(self, key: str) -> bool:
+        """Return whether anybody holds the lock at the moment, as far as can be told."""
+        from lockutils.backends.file.status import is_held
+
+        return is_held(self, key)
 
     def check(self) -> None:
         """Called before a lock file is looked for that may have to be created.
