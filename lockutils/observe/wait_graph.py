@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from lockutils.backends.file.status import takers_of
+from lockutils.backends.file.status import Snapshot
 from lockutils.observe.wait_records import Wait, waits_of
 
 TYPE_CHECKING = False
@@ -86,7 +86,9 @@ def _holders(wait: Wait) -> set[int]:
     pids = {wait.pid} if wait.pid else set()
     if wait.path:
         try:
-            pids |= {pid for _, pid in takers_of(os.stat(wait.path)) if pid > 0}
+            path = os.fsencode(wait.path)
+            holders, _ = Snapshot(os.path.dirname(path)).status_of(path, waiters=False)
+            pids |= {holder.pid for holder in holders if holder.pid is not None}
         except OSError:
             pass  # nobody can know
     return pids

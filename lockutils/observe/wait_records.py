@@ -18,6 +18,7 @@ import sys
 from itertools import count
 from time import monotonic
 
+from lockutils.backends.file.proc import read, stat_of
 from lockutils.errors import printable
 from lockutils.local.registry import registries_of_names
 from lockutils.parking.native import closer_of
@@ -100,7 +101,7 @@ class Record:
         if create is not None:
             try:
                 self._file.extend(map(closer_of, map(create, (_NAME,))))
-                os.write(self._file[0].fileno(), json.dumps([start_of("self"), wait]).encode())
+                os.write(self._file[0].fileno(), json.dumps([stat_of("self")[2], wait]).encode())
             except OSError:
                 self.end()  # no descriptor left: then only this process knows
         _own[wait.number] = self
@@ -208,7 +209,7 @@ def _read(pid: int) -> Iterator[Wait]:
             if os.readlink(path).startswith(f"/memfd:{_NAME}"):
                 start, wait = _parse(_content(path))
                 # a copy that a child has inherited says nothing of the child
-                if wait.pid == pid and start == start_of(pid):
+                if wait.pid == pid and start == stat_of(pid)[2]:
                     yield wait
         except (OSError, ValueError, TypeError):
             pass  # closed meanwhile, or not yet written
@@ -255,20 +256,10 @@ def _children(pid: int) -> list[int]:
     found: list[int] = []
     try:
         for thread in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
-                found.extend(map(int, file.read().split()))
+            found.extend(map(int, read(f"/proc/{pid}/task/{thread}/children").split()))
     except OSError:
         pass  # it has ended, or the kernel does not tell
     return found
-
-
-def start_of(pid: int | str) -> int:
-    """Return when a process began, in ticks since the boot (proc(5)).
-
-    :raises OSError: if there is none
-    """
-    with open(f"/proc/{pid}/stat", "rb") as file:
-        return int(file.read().rpartition(b") ")[2].split()[19])
 
 
 def _after_fork_in_child() -> None:
