@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 #: which takes the arguments after the command and returns the exit status
 COMMANDS = {
     "run": "run a program while holding locks",
+    "why": "tell why a lock cannot be had: who holds it, who waits, is it a deadlock",
 }
 
 _HELP = """\

@@ -20,23 +20,31 @@ if TYPE_CHECKING:
 class Deadlock:
     """Waits that go on without end.
 
-    :ivar waits: each waits for what the next one holds, the last for what the one at ``start``
-        does; those before ``start`` only wait behind the others
-    :ivar members: all that the wait at ``start`` depends on and that depend on it, of which one
-        has to give up
+    :ivar cycle: each waits for what the next one holds, and the last for what the first does
+    :ivar members: those of the cycle, and all others that depend on them and they on those: one
+        of them has to give up
     """
 
-    def __init__(self, waits: list[Wait], start: int, members: list[Wait]) -> None:
-        self.waits = waits
-        self.start = start
+    def __init__(self, cycle: list[Wait], members: list[Wait]) -> None:
+        self.cycle = cycle
         self.members = members
 
+    def lines(self) -> list[str]:
+        """Return what is to be told, a line for each wait of the cycle."""
+        return [
+            f"{wait} waits for {wait.name!r}, held by process {holder.pid}"
+            for wait, holder in zip(self.cycle, self._after(), strict=True)
+        ]
+
     def __str__(self) -> str:
-        cycle = self.waits[self.start :]
-        text = str(cycle[0])
-        for wait, holder in zip(cycle, [*cycle[1:], cycle[0]], strict=True):
-            text += f" waits for {wait.name!r}, held by {holder}, which"
-        return text.removesuffix(", which")
+        steps = [
+            f"waits for {wait.name!r}, held by {holder}"
+            for wait, holder in zip(self.cycle, self._after(), strict=True)
+        ]
+        return f"{self.cycle[0]} {', which '.join(steps)}"
+
+    def _after(self) -> list[Wait]:
+        return [*self.cycle[1:], self.cycle[0]]
 
     @property
     def youngest(self) -> Wait:
@@ -130,9 +138,8 @@ def _deadlock(start: Wait, stuck: list[Wait], certain: bool) -> Deadlock:
         if circle is not None:
             break
     assert circle is not None
-    before = [] if wait == start else [start, *_ways(start, after)[wait]][:-1]
     members = [one for one in _ways(wait, after) if wait in _ways(one, after)]
-    return Deadlock([*before, wait, *circle[:-1]], len(before), members)
+    return Deadlock([wait, *circle[:-1]], members)
 
 
 def _ways(start: Wait, after: dict[Wait, list[Wait]]) -> dict[Wait, list[Wait]]:

@@ -18,7 +18,7 @@ import sys
 from itertools import count
 from time import monotonic
 
-from lockutils.backends.file.proc import read, stat_of
+from lockutils.backends.file.proc import command_of, read, stat_of
 from lockutils.errors import printable
 from lockutils.local.registry import registries_of_names
 from lockutils.parking.native import closer_of
@@ -84,8 +84,15 @@ class Wait(NamedTuple):
     holds: tuple[Hold, ...]
 
     def __str__(self) -> str:
-        who = f" ({printable(self.who)})" if self.who else ""
-        return f"process {self.pid}{who}"
+        if self.pid == os.getpid():
+            words = [self.who]
+        else:
+            words = [
+                command_of(self.pid) or "",
+                "" if self.who == "thread MainThread" else self.who,
+            ]
+        what = ", ".join(filter(None, words))
+        return f"process {self.pid}" + (f" ({printable(what)})" if what else "")
 
 
 class Record:
