@@ -171,9 +171,8 @@ class _Process:
             lines.append(f"    {self.state}{doing}")
         for wait in self.waits:
             who = wait.who if wait.pid == self.holder.pid else str(wait)
-            lines.append(
-                f"    {who} waits for {wait.name!r}, {monotonic() - wait.since:.0f} s by now"
-            )
+            seconds = monotonic() - wait.since
+            lines.append(f"    {who} waits for {wait.name!r}, {seconds:.0f} s by now")
         return lines
 
     def as_json(self) -> dict[str, Any]:
