@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from time import localtime, monotonic, strftime, time
@@ -9,6 +10,7 @@ from time import localtime, monotonic, strftime, time
 from lockutils.backends.file.naming import key_of
 from lockutils.backends.file.proc import command_of, read, stat_of
 from lockutils.backends.file.queue import QueueRange
+from lockutils.backends.file.refusal import refuse
 from lockutils.cli.options import UsageError, help_of, parse
 from lockutils.cli.report import EX_CANTCREAT, say
 from lockutils.errors import Holder, LockPathError
@@ -96,7 +98,14 @@ class Reason:
     """Why a lock cannot be had at the moment."""
 
     def __init__(self, directory: Directory, key: str) -> None:
+        """Look.
+
+        :raises LockPathError: if the directory cannot be one
+        """
         self.name = key
+        if os.path.exists(directory.path) and not os.path.isdir(directory.path):
+            error = NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+            refuse(error, directory.path, directory.source)
         holders, self.waiters = directory.status(key)
         self.holders = [_Process(holder) for holder in holders]
         self.deadlock: Deadlock | None = None
