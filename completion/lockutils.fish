@@ -1,9 +1,11 @@
 # fish completion of lockutils
 
 set -l run '__fish_seen_subcommand_from run'
+set -l why '__fish_seen_subcommand_from why'
 
 complete -c lockutils -f
-complete -c lockutils -n "not $run" -a run -d 'Run a program while holding locks'
+complete -c lockutils -n "not $run; and not $why" -a run -d 'Run a program while holding locks'
+complete -c lockutils -n "not $run; and not $why" -a why -d 'Tell why a lock cannot be had'
 complete -c lockutils -s h -l help -d 'Show the commands or options'
 complete -c lockutils -s V -l version -d 'Show the version'
 
@@ -24,3 +26,7 @@ complete -c lockutils -n $run -s o -l close -d 'Do not hand the locks to the com
 complete -c lockutils -n $run -s F -l no-fork -d 'Become the command'
 complete -c lockutils -n $run -l verbose -d 'Tell of waiting, acquiring and releasing'
 complete -c lockutils -n $run -x -a '(__fish_complete_subcommand --fcs-skip=2 -w --lock --lock-file --timeout --wait --slots -E --conflict-exit-code --lock-path --file-mode --prefix -c --command)'
+
+complete -c lockutils -n $why -l lock-path -x -a '(__fish_complete_directories)' -d 'Directory of the lock files'
+complete -c lockutils -n $why -l prefix -x -d 'Put before the name'
+complete -c lockutils -n $why -l json -d 'One JSON object'
