@@ -44,6 +44,7 @@ class PendingAcquire:
     """
 
     __slots__ = (
+        "__weakref__",
         "by_task",
         "hold",
         "level",
@@ -106,7 +107,7 @@ class PendingAcquire:
                             break
                         self.start = monotonic()
                         parker = task_parker() if self.by_task else blocking_parker()
-                        deadline = Deadline(timeout, parker.clock, self._look)
+                        deadline = Deadline(timeout, parker.clock, ref(self))
                     waiter.token, waiter.woken = [None], 0.0
                     if await self._wait_for_turn(waiter, parker, deadline):
                         if self._keep(hold, waiter):
@@ -204,7 +205,7 @@ class PendingAcquire:
                 return False
         return True
 
-    def _look(self, waited: float) -> float | None:
+    def look(self, waited: float) -> float | None:
         """Look at a long wait, as :class:`Deadline` says.
 
         :raises DeadlockError: if it is to end a deadlock

@@ -7,6 +7,9 @@ import math
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from weakref import ref
+
+    from lockutils.front.pending import PendingAcquire
 
 
 #: seconds between two looks, at least
@@ -44,25 +47,26 @@ warn_after: float | None = 10.0
 class Deadline:
     """When to give up, and when to look at the wait meanwhile.  Made when the wait begins.
 
-    :param look: called by the waiter, between two sleeps, when the wait has become long.  Gets how
-        long it has lasted, and returns how long it is to last until the next call, both in
-        seconds; ``None`` for no other call.  What it raises ends the wait
+    :param waiting: what waits.  Its method ``look`` is called by the waiter, between two sleeps,
+        when the wait has become long.  It gets how long the wait has lasted, and returns how long
+        it is to last until the next call, both in seconds; ``None`` for no other call.  What it
+        raises ends the wait.  A weak reference: the request that it waits by has the deadline
     """
 
-    __slots__ = ("_at", "_clock", "_look", "_look_at", "_start")
+    __slots__ = ("_at", "_clock", "_look_at", "_start", "_waiting")
 
     def __init__(
         self,
         timeout: float | None,
         clock: Callable[[], float],
-        look: Callable[[float], float | None] | None = None,
+        waiting: ref[PendingAcquire] | None = None,
     ) -> None:
         self._clock = clock
-        self._look = look
+        self._waiting = waiting
         self._start = start = clock()
         self._at = None if timeout is None else start + timeout
         self._look_at = math.inf
-        if look is not None:
+        if waiting is not None:
             first = LONG
             if warn_after is not None and warn_after < LONG:
                 first = warn_after
@@ -80,11 +84,12 @@ class Deadline:
 
         :return: when the next look is, on the clock of the deadline; ``inf`` for never
         """
-        if self._look_at != math.inf and self._look is not None:
+        if self._look_at != math.inf and self._waiting is not None:
             waited = self._clock() - self._start
             if waited >= self._look_at - self._start:
                 self._look_at = math.inf  # whatever it raises or returns, it is called once
-                again = self._look(waited)
+                pending = self._waiting()
+                again = None if pending is None else pending.look(waited)
                 if again is not None:
                     self._look_at = self._start + max(again, waited + _SHORTEST)
         return self._look_at
