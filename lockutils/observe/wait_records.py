@@ -223,13 +223,17 @@ def _read(pid: int) -> Iterator[Wait]:
 
 
 def _content(path: str) -> bytes:
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    fd_box: list[int] = []
     try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
+        # opened and kept by one call into C, as in lockutils.backends.file.syscalls; it may be
+        # another file by now, and nothing that sleeps
+        fd_box.extend(map(os.open, (path,), (os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY,)))
+        if not stat.S_ISREG(os.fstat(fd_box[0]).st_mode):
             return b""
-        return os.read(fd, _LONGEST)
+        return os.read(fd_box[0], _LONGEST)
     finally:
-        os.close(fd)
+        if fd_box:
+            os.close(fd_box[0])
 
 
 def _parse(text: bytes) -> tuple[int, Wait]:
