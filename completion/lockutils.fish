@@ -1,13 +1,27 @@
 # fish completion of lockutils
 
+set -l first '__fish_is_first_token'
 set -l run '__fish_seen_subcommand_from run'
-set -l why '__fish_seen_subcommand_from why'
+set -l ls '__fish_seen_subcommand_from ls; and not __fish_seen_subcommand_from run top why'
+set -l top '__fish_seen_subcommand_from top; and not __fish_seen_subcommand_from run ls why'
+set -l why '__fish_seen_subcommand_from why; and not __fish_seen_subcommand_from run ls top'
 
 complete -c lockutils -f
-complete -c lockutils -n "not $run; and not $why" -a run -d 'Run a program while holding locks'
-complete -c lockutils -n "not $run; and not $why" -a why -d 'Tell why a lock cannot be had'
+complete -c lockutils -n $first -a ls -d 'List the locks that are held, who holds them, and how many wait'
+complete -c lockutils -n $first -a run -d 'Run a program while holding locks'
+complete -c lockutils -n $first -a top -d 'Show the locks live, in a terminal'
+complete -c lockutils -n $first -a why -d 'Tell who holds a lock and who waits, and whether it is a deadlock'
 complete -c lockutils -s h -l help -d 'Show the commands or options'
-complete -c lockutils -s V -l version -d 'Show the version'
+complete -c lockutils -n "$first; or $run" -s V -l version -d 'Show the version'
+
+complete -c lockutils -n $ls -s a -l all -d 'List also free ones'
+complete -c lockutils -n $ls -l json -d 'Write JSON'
+complete -c lockutils -n $ls -l lock-path -x -a '(__fish_complete_directories)' -d 'Directory of the lock files'
+complete -c lockutils -n $top -l lock-path -x -a '(__fish_complete_directories)' -d 'Directory of the lock files'
+
+complete -c lockutils -n $why -l json -d 'Write JSON'
+complete -c lockutils -n $why -l lock-path -x -a '(__fish_complete_directories)' -d 'Directory of the lock files'
+complete -c lockutils -n $why -l prefix -x -d 'Put before the name'
 
 complete -c lockutils -n $run -l lock -x -d 'The lock to hold'
 complete -c lockutils -n $run -l lock-file -r -F -d 'The same for exactly this file'
@@ -26,7 +40,3 @@ complete -c lockutils -n $run -s o -l close -d 'Do not hand the locks to the com
 complete -c lockutils -n $run -s F -l no-fork -d 'Become the command'
 complete -c lockutils -n $run -l verbose -d 'Tell of waiting, acquiring and releasing'
 complete -c lockutils -n $run -x -a '(__fish_complete_subcommand --fcs-skip=2 -w --lock --lock-file --timeout --wait --slots -E --conflict-exit-code --lock-path --file-mode --prefix -c --command)'
-
-complete -c lockutils -n $why -l lock-path -x -a '(__fish_complete_directories)' -d 'Directory of the lock files'
-complete -c lockutils -n $why -l prefix -x -d 'Put before the name'
-complete -c lockutils -n $why -l json -d 'One JSON object'

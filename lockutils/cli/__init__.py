@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 #: a command -> what it does; each has a module of its name here, with a function of that name,
 #: which takes the arguments after the command and returns the exit status
 COMMANDS = {
+    "ls": "list the locks that are held, who holds them, and how many wait",
     "run": "run a program while holding locks",
-    "why": "tell why a lock cannot be had: who holds it, who waits, is it a deadlock",
+    "top": "show the locks live, in a terminal",
+    "why": "tell who holds a lock and who waits, and whether it is a deadlock",
 }
 
 _HELP = """\

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import shutil
 import subprocess
@@ -9,18 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from lockutils.cli import why
+from lockutils.cli import COMMANDS
 from lockutils.cli.options import names_of
 from lockutils.cli.run_options import OPTIONS
 
 FOLDER = Path(__file__).parents[2] / "completion"
-COMMANDS = {"run": OPTIONS, "why": why.OPTIONS}
-NAMES = {
-    command: {name for option in options for name in names_of(option, options)}
-    for command, options in COMMANDS.items()
-}
-#: fish has these for all commands
-COMMON = {"-h", "--help", "-V", "--version"}
+each_command = pytest.mark.parametrize("command", COMMANDS)
 #: prints what the last of its words can become
 BASH = """
 source "$0" && COMP_WORDS=("$@") && COMP_CWORD=$(($# - 1)) && _lockutils
@@ -41,33 +36,52 @@ def completed(shell, *words):
     return {line.split("\t")[0] for line in done.stdout.splitlines()} - {""}
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+def options_of(command):
+    """The names of all options of a command."""
+    module = "run_options" if command == "run" else command
+    options = importlib.import_module(f"lockutils.cli.{module}").OPTIONS
+    return {name for option in options for name in names_of(option, options)}
+
+
+@pytest.mark.parametrize("shell", ["bash", "fish"])
+def test_has_all_commands(shell):
+    assert completed(shell, "lockutils", "") - {"-h", "-V", "--help", "--version"} == {*COMMANDS}
+
+
+def test_zsh_has_all_commands():
+    text = (FOLDER / "_lockutils").read_text()
+    assert dict(re.findall(r'[( (](\w+)\\:"([^"]*)"', text)) == COMMANDS
+
+
+@each_command
 def test_bash_has_all_options(command):
     options = completed("bash", "lockutils", command, "-")
-    assert options == NAMES[command]
+    assert options == options_of(command)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@each_command
 def test_zsh_has_all_options(command):
     text = (FOLDER / "_lockutils").read_text()
-    text = text.partition(f"\n_lockutils_{command}()")[2].partition("\n}\n")[0]
+    text = text.partition(f"_lockutils_{command}() {{")[2].partition("\n}\n")[0]
     options = set()
     for line in re.findall(r"^ +'.*-.*\[.*", text, re.MULTILINE):
         # '(what it excludes)'{its,names}'[what it does]', or 'name[what it does]'
         names = re.search(r"\{(.*)\}", line) or re.search(r"(-[\w-]+)[=+]?\[", line)
         options.update(name.rstrip("=+") for name in names[1].split(","))
-    assert options == NAMES[command]
+    assert options == options_of(command)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@each_command
 def test_fish_has_all_options(command):
     text = (FOLDER / "lockutils.fish").read_text()
     options = set()
-    for line in re.findall(rf"^complete .* -n \${command} .*", text, re.MULTILINE):
+    for line in re.findall(r"^complete .*", text, re.MULTILINE):
+        if " -n " in line and f"${command}" not in line:
+            continue
         ours = line.partition("__fish_complete_subcommand")[0]
         options.update("-" + letter for letter in re.findall(r" -s (\w)", ours))
         options.update("--" + word for word in re.findall(r" -l ([\w-]+)", ours))
-    assert options | COMMON == NAMES[command] | COMMON
+    assert options == options_of(command)
 
 
 def test_options_with_a_value_are_known_as_such():
@@ -86,8 +100,7 @@ def test_options_with_a_value_are_known_as_such():
 
 @pytest.mark.parametrize("shell", ["bash", "fish"])
 def test_words_of_the_command_are_completed_as_without_us(shell, tmp_path):
-    for command in COMMANDS:
-        assert completed(shell, "lockutils", command[:-1]) == {command}
+    assert completed(shell, "lockutils", "ru") == {"run"}
     for options in ["--lock", "x"], ["-n", "-w", "5", "--lock=x"], ["--lock", "x", "--"]:
         assert "mkfifo" in completed(shell, "lockutils", "run", *options, "mkfif")
         (tmp_path / "argument").touch()
@@ -99,14 +112,18 @@ def test_words_of_the_command_are_completed_as_without_us(shell, tmp_path):
 def test_a_path_is_completed(shell, tmp_path):
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
-    folder, both = {"folder"}, {"file", "folder"}
-    for command, option, names in (
-        ("run", "--lock-file", both),
-        ("run", "--lock-path", folder),
-        ("why", "--lock-path", folder),
-    ):
-        paths = completed(shell, "lockutils", command, option, f"{tmp_path}/f")
+    for option, names in ("--lock-file", {"file", "folder"}), ("--lock-path", {"folder"}):
+        paths = completed(shell, "lockutils", "run", option, f"{tmp_path}/f")
         assert {path.rstrip("/") for path in paths} == {f"{tmp_path}/{name}" for name in names}
+
+
+@pytest.mark.parametrize("shell", ["bash", "fish"])
+@pytest.mark.parametrize("command", ["ls", "top", "why"])
+def test_a_directory_to_list_is_completed(shell, command, tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    paths = completed(shell, "lockutils", command, "--lock-path", f"{tmp_path}/f")
+    assert {path.rstrip("/") for path in paths} == {f"{tmp_path}/folder"}
 
 
 def test_zsh_can_read_it():

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from time import clock_gettime, time
 
+from lockutils.errors import printable
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +24,8 @@ _CHUNK = 65536
 _PAGE = 4096
 #: how much of a command line is told
 _COMMAND = 200
+#: the beginning of a line, and its file, start and end
+_TAIL = 4
 _BOOT_TIME = 7  # CLOCK_BOOTTIME, which Python has on Linux alone, as there is a /proc
 END = 2**63
 
@@ -81,12 +85,10 @@ class Table:
         return self._by_inode is not None
 
     def index(self) -> None:
-        """Prepare for many files."""
-        self._by_inode = {}
-        for line in self._text.split(b"\n"):
-            fields = line.split()
-            if len(fields) >= 8:
-                self._by_inode.setdefault(fields[-3].rpartition(b":")[2], []).append(line)
+        """Prepare for many files; look once more for those that may be missing."""
+        self._by_inode = _lines_by_inode(self._text)
+        if self.is_torn:
+            self._by_inode = {**_lines_by_inode(read("/proc/locks")), **self._by_inode}
 
     def lines(self, file: File) -> tuple[list[Line], bool]:
         """Return the locks on a file and who waits for them, and whether that is for sure.
@@ -111,6 +113,15 @@ class Table:
             end = text.find(b"\n", position)
             yield text[text.rfind(b"\n", 0, position) + 1 : end]
             position = end
+
+
+def _lines_by_inode(text: bytes) -> dict[bytes, list[bytes]]:
+    found: dict[bytes, list[bytes]] = {}
+    for line in text.split(b"\n"):
+        fields = line.rsplit(None, 3)
+        if len(fields) == _TAIL:
+            found.setdefault(fields[1].rpartition(b":")[2], []).append(line)
+    return found
 
 
 def takers_of(status: os.stat_result) -> list[tuple[bytes, int]]:
@@ -206,7 +217,7 @@ def command_of(pid: int) -> str | None:
         words = read(f"/proc/{pid}/cmdline", _COMMAND).rstrip(b"\0").split(b"\0")
     except OSError:
         return None
-    return b" ".join(words).decode("utf-8", "replace") or None
+    return printable(b" ".join(words).decode("utf-8", "replace")) or None
 
 
 def begin_of(pid: int) -> float | None:
@@ -215,7 +226,8 @@ def begin_of(pid: int) -> float | None:
         _, _, ticks = stat_of(pid)
     except OSError:
         return None
-    return time() - clock_gettime(_BOOT_TIME) + ticks / os.sysconf("SC_CLK_TCK")
+    booted = time() - clock_gettime(_BOOT_TIME)
+    return round(booted + ticks / os.sysconf("SC_CLK_TCK"), 2)  # not more exact than a tick
 
 
 def stat_of(pid: int | str) -> tuple[int, int, int]:

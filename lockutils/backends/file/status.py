@@ -14,8 +14,8 @@ from __future__ import annotations
 import os
 
 from lockutils.backends.file import proc
-from lockutils.backends.file.queue import BYTES, QUEUE_NAME, TICKETS, QueueRange
-from lockutils.backends.file.users import Users, is_ticket
+from lockutils.backends.file.queue import QUEUE_NAME, QueueRange
+from lockutils.backends.file.users import SPAN, Users
 from lockutils.errors import Holder
 
 TYPE_CHECKING = False
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 #: how often to look until table and processes agree
 _LOOKS = 3
-_SPAN = TICKETS * BYTES
 
 
 def status_of(
@@ -61,30 +60,38 @@ class Snapshot:
 
     def __init__(self, directory: bytes) -> None:
         self.directory = directory
-        self._table = proc.Table()
-        self._processes = proc.Processes()
+        self._look(indexed=False)
 
-    def _look_again(self) -> None:
+    def _look(self, *, indexed: bool) -> None:
         self._table = proc.Table()
+        if indexed:
+            self._table.index()
         self._processes = proc.Processes()
+        queue = _file_at(self.directory + b"/" + QUEUE_NAME)
+        self._queue = queue
+        lines = [] if queue is None else self._table.lines(queue)[0]
+        #: first byte of the range of a lock file -> the tickets in it
+        self._tickets: dict[int, list[Line]] = {}
+        for line in lines:
+            if line.writes and not line.waits:
+                self._tickets.setdefault(line.start - line.start % SPAN, []).append(line)
 
     def files(self) -> list[bytes]:
         """Return the names of the lock files that are held or waited for.
 
         :raises OSError: if the directory cannot be read
         """
-        self._table.index()
+        if not self._table.is_indexed:
+            self._table.index()
         device = os.stat(self.directory).st_dev
         with os.scandir(self.directory) as entries:
             # no lock is named with a leading dot, but the queue is
             found = [(it.name, it.inode()) for it in entries if not it.name.startswith(b".")]
-        queue = self._queue()
-        ranges = {line.start // _SPAN for line in self._lines(queue)[0]} if queue else set()
         return [
             name
             for name, inode in found
             if any(map(_is_lock, self._table.lines((device, inode))[0]))
-            or (ranges and QueueRange(b"/" + name).first_byte // _SPAN in ranges)
+            or (self._tickets and QueueRange(b"/" + name).first_byte in self._tickets)
         ]
 
     def is_held(self, path: bytes) -> bool:
@@ -105,40 +112,34 @@ class Snapshot:
         file = _file_at(path)
         if file is None:
             return [], []
-        first_byte = QueueRange(path).first_byte
-        lines: list[Line] = []
+        before: Users | None = None
         for look in range(_LOOKS):
-            if look:
-                self._look_again()
-            before = lines
-            lines, is_sure = self._lines(file)
-            lines = _without_copies(list(filter(_is_lock, lines)))
-            queue = self._queue()
-            tickets = [] if queue is None else self._tickets(queue, first_byte)
-            if not lines and not tickets:
-                return [], []
-            users = Users(self._processes, file, lines)
-            users.find_holders()
-            if queue is not None and tickets and (waiters or users.may_only_wait):
-                users.find_tickets(queue, first_byte, tickets)
+            if before is not None:
+                self._look(indexed=self._table.is_indexed)
+            users = self._users_of(path, file, waiters=waiters)
             if users.are_complete:
                 break
-        else:
-            users.guess(before, is_sure=is_sure)
+            if before is not None and (look == _LOOKS - 1 or users.left == before.left):
+                users.guess(before)
+                break
+            before = users
         return users.holders(), users.waiters() if waiters else []
 
-    def _queue(self) -> File | None:
-        return _file_at(self.directory + b"/" + QUEUE_NAME)
-
-    def _tickets(self, queue: File, first: int) -> list[Line]:
-        lines, _ = self._table.lines(queue)
-        return [line for line in lines if is_ticket(line, first)]
+    def _users_of(self, path: bytes, file: File, *, waiters: bool) -> Users:
+        lines, is_sure = self._lines(file)
+        lines = _without_copies(list(filter(_is_lock, lines)))
+        users = Users(self._processes, file, lines, is_sure=is_sure)
+        users.find_holders()
+        if self._queue is not None and self._tickets and (waiters or users.may_only_wait):
+            first_byte = QueueRange(path).first_byte
+            users.find_tickets(self._queue, first_byte, self._tickets.get(first_byte, []))
+        return users
 
     def _lines(self, file: File) -> tuple[list[Line], bool]:
         """Return the lines of a file, looked for once more if they may be missing."""
         lines, is_sure = self._table.lines(file)
         if not lines and self._table.is_torn and not self._table.is_indexed:
-            self._look_again()
+            self._look(indexed=False)
             lines, is_sure = self._table.lines(file)
         return lines, is_sure
 

@@ -19,6 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lockutils.backends.file.proc import File, Line, Process, Processes
 
+#: how many bytes the tickets for a lock file have
+SPAN = TICKETS * BYTES
 EXCLUSIVE, SHARED, SLOTS = "exclusive", "shared", "slots"
 
 
@@ -27,11 +29,16 @@ class Users:
 
     :param file: its device and inode
     :param lines: of the table, of this file alone
+    :param is_sure: whether they are of this file
     """
 
-    def __init__(self, processes: Processes, file: File, lines: list[Line]) -> None:
+    def __init__(
+        self, processes: Processes, file: File, lines: list[Line], *, is_sure: bool = True
+    ) -> None:
         self._processes = processes
         self._file = file
+        self._lines = lines
+        self._is_sure = is_sure
         #: asleep until they get a lock on the file itself
         self._sleepers = [line for line in lines if line.waits]
         #: locks of whom no process is known yet
@@ -48,7 +55,12 @@ class Users:
     @property
     def are_complete(self) -> bool:
         """Whether all locks and tickets are somebody's."""
-        return not self._left and None not in self._tickets.values()
+        return self.left == ([], [])
+
+    @property
+    def left(self) -> tuple[list[Line], list[int]]:
+        """The locks and tickets that are nobody's."""
+        return self._left, [number for number, pid in self._tickets.items() if pid is None]
 
     @property
     def may_only_wait(self) -> bool:
@@ -75,12 +87,15 @@ class Users:
                         return
         except PermissionError:
             for line in [one for one in self._left if one.pid == process.pid]:
-                if line.kind == b"POSIX":
-                    self._left.remove(line)
-                    self._held.append((process.pid, [line]))
+                # of a flock, only that its process cannot be seen
+                self._hold(process.pid if line.kind == b"POSIX" else None, line)
 
     def _explain(self, locks: list[Line]) -> bool:
         """Take out what a descriptor has; whether there was any of it."""
+        # The record locks of two readers are alike, and their flocks are not.  With the flock of
+        # a process of another pid namespace the table does not have it.
+        if any(line.pid > 0 and line not in self._left for line in locks):
+            return False
         found = False
         for line in locks:
             if line in self._left:
@@ -115,22 +130,25 @@ class Users:
         except PermissionError:
             pass
 
-    def guess(self, before: list[Line], *, is_sure: bool) -> None:
+    def _hold(self, pid: int | None, line: Line) -> None:
+        """Take out a lock, and what belongs to the same descriptor if it is one of ours."""
+        self._left.remove(line)
+        self._held.append((pid, [line]))
+        records = [one for one in self._left if one.pid == -1 and one.writes == line.writes]
+        if line.kind == b"FLOCK" and records:
+            self._left.remove(records[0])
+
+    def guess(self, before: Users) -> None:
         """Make do with locks of whom no process was found.
 
-        :param before: the lines of the look before this one
-        :param is_sure: whether the lines are of this file
+        :param before: of the look before this one
         """
-        if not is_sure:
+        if not self._is_sure:
             self._left.clear()
             return
         # A lock that was not there a moment ago was taken by the process that the table names.
-        for line in [one for one in self._left if one.pid > 0 and one not in before]:
-            self._left.remove(line)
-            self._held.append((line.pid, [line]))
-            records = [one for one in self._left if one.pid == -1 and one.writes == line.writes]
-            if line.kind == b"FLOCK" and records:
-                self._left.remove(records[0])
+        for line in [one for one in self._left if one.pid > 0 and one not in before._lines]:
+            self._hold(line.pid, line)
         # the others are as many descriptors as there are locks of one kind
         flocks = [line for line in self._left if line.kind == b"FLOCK"]
         records = [line for line in self._left if line.kind != b"FLOCK" and line.start <= DECLARED]
@@ -192,19 +210,12 @@ def _is_flock_alone(locks: list[Line]) -> bool:
     return all(line.kind == b"FLOCK" for line in locks)
 
 
-def is_ticket(line: Line, first_byte: int) -> bool:
-    """Whether it is one of the tickets from ``first_byte`` on."""
-    return (
-        line.writes and not line.waits and first_byte <= line.start < first_byte + TICKETS * BYTES
-    )
-
-
 def _numbers(line: Line, first_byte: int) -> list[tuple[int, bool]]:
     """Return the tickets that a lock on the queue file is, and whether nobody may pass them.
 
     Neighbouring tickets of one process are one lock.
     """
-    if not is_ticket(line, first_byte):
+    if not line.writes or line.waits or not first_byte <= line.start < first_byte + SPAN:
         return []
     start, end = line.start - first_byte, line.end - first_byte
     return [
