@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from time import localtime, monotonic, strftime, time
+from time import monotonic, time
 
 from lockutils.backends.file.naming import key_of
 from lockutils.backends.file.proc import command_of, read, stat_of
 from lockutils.backends.file.queue import QueueRange
 from lockutils.backends.file.refusal import refuse
+from lockutils.cli.listing import when
+from lockutils.cli.ls import fields, write
 from lockutils.cli.options import UsageError, help_of, parse
 from lockutils.cli.report import EX_CANTCREAT, say
 from lockutils.errors import Holder, LockPathError
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from lockutils.backends.file.directory import Directory
 
 FREE, HELD, DEADLOCK = 0, 1, 2
+#: of the JSON; it changes when a field goes or changes its meaning, and not when one is added
+VERSION = 1
 
 PROGRAM = "lockutils why"
 USAGE = f"{PROGRAM} [OPTION ...] NAME"
@@ -86,11 +90,11 @@ def why(arguments: list[str]) -> int:
         say(line)
         return EX_CANTCREAT
     if "--json" in given:
-        import json
+        from json import dumps
 
-        sys.stdout.write(json.dumps(reason.as_json(), indent=2) + "\n")
+        write(dumps(reason.as_json(), indent=2) + "\n")
     else:
-        sys.stdout.write("".join(f"{line}\n" for line in reason.lines()))
+        write("".join(f"{line}\n" for line in reason.lines()))
     return reason.status
 
 
@@ -141,10 +145,11 @@ class Reason:
         """Return what to tell a program."""
         deadlock = self.deadlock
         return {
+            "version": VERSION,
             "name": self.name,
             "state": ("free", "held", "deadlock")[self.status],
             "holders": [process.as_json() for process in self.holders],
-            "waiters": [_fields(waiter) for waiter in self.waiters],
+            "waiters": [fields(waiter) for waiter in self.waiters],
             "deadlock": None if deadlock is None else [_wait(one) for one in deadlock.cycle],
         }
 
@@ -186,7 +191,7 @@ class _Process:
 
     def as_json(self) -> dict[str, Any]:
         return {
-            **_fields(self.holder),
+            **fields(self.holder),
             "parents": [{"pid": pid, "command": command} for pid, command in self.parents],
             "state": self.state,
             "kernel": self.kernel,
@@ -199,17 +204,9 @@ def _mode(holder: Holder) -> str:
 
 
 def _since(holder: Holder) -> str:
-    word, moment = "since", holder.since
-    if moment is None:
-        word, moment = "some time after", holder.not_before
-    if moment is None:
+    if holder.since is None and holder.not_before is None:
         return ""
-    return f", {word} {strftime('%Y-%m-%d %H:%M:%S', localtime(moment))}"
-
-
-def _fields(holder: Holder) -> dict[str, Any]:
-    names = ("pid", "host", "command", "thread", "task", "since", "not_before", "mode")
-    return {name: getattr(holder, name) for name in names}
+    return f", {when(holder)}" if holder.since is None else f", since {when(holder)}"
 
 
 def _wait(wait: Wait) -> dict[str, Any]:

@@ -63,7 +63,7 @@ class LongWait:
         record = self._record
         deadlock = None if record is None else deadlock_of(record.wait, certain=True)
         if record is not None and deadlock is not None and deadlock.youngest == record.wait:
-            raise DeadlockError(f"the caller gives up, who came last into a deadlock: {deadlock}")
+            raise DeadlockError(f"the caller came last into a deadlock, and gives up: {deadlock}")
 
     def _notice(self, lock: Lock, waited: float) -> str:
         text = f"Waiting for the lock {lock.name!r} for {waited:.1f} s{held_by(lock)}"

@@ -104,7 +104,7 @@ def test_json(cli, deadlock):
 
     assert done.returncode == 2
     found = json.loads(done.stdout)
-    assert list(found) == ["name", "state", "holders", "waiters", "deadlock"]
+    assert list(found) == ["version", "name", "state", "holders", "waiters", "deadlock"]
     assert (found["name"], found["state"]) == ("a", "deadlock")
     (holder,) = found["holders"]
     assert holder["pid"] == one
@@ -112,6 +112,7 @@ def test_json(cli, deadlock):
     assert [wait["name"] for wait in holder["waits"]] == ["b"]
     assert [(wait["pid"], wait["name"]) for wait in found["deadlock"]] == [(one, "b"), (two, "a")]
     assert json.loads(why(cli, "--json", "c").stdout) == {
+        "version": 1,
         "name": "c",
         "state": "free",
         "holders": [],

@@ -310,7 +310,7 @@ class TestEnded:
         ]
         go_on(*peers, path=tmp_path, files=names[1:] + names[0])
 
-        assert peers[-1].hear().startswith("DeadlockError the caller gives up")
+        assert peers[-1].hear().startswith("DeadlockError the caller came last into a deadlock")
         for peer in reversed(peers[:-1]):
             assert peer.hear() == "held"
             peer.tell()

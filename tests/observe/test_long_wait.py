@@ -1,6 +1,7 @@
 """The notice of a long wait: who gives it, what it says, and that the wait goes on as before."""
 
 import asyncio
+import signal
 import sys
 from pathlib import Path
 
@@ -302,6 +303,45 @@ class TestTheWaitGoesOn:
         assert holder.ask() == "released"
         assert waiting.result()
         assert notices == []
+
+    def test_what_the_notice_does_is_not_interrupted(self, peers, tmp_path, monkeypatch):
+        """The timer that has woken the waiter is silent meanwhile."""
+        number = callback.load().signal()
+        found = []
+
+        def wait_for_signals(line):
+            signal.pthread_sigmask(signal.SIG_BLOCK, (number,))
+            found.append(signal.sigtimedwait([number], 0.05))
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, (number,))
+
+        monkeypatch.setattr(log, "notice", wait_for_signals)
+        monkeypatch.setattr(deadline, "warn_after", 0.02)
+        holder = peers.python(HOLDER.format(IT), tmp_path)
+        assert holder.hear() == "held"
+        waiting = waiting_for("it", external=True, lock_path=tmp_path)
+        until(lambda: len(found) >= 2, "two notices")
+        assert holder.ask() == "released"
+        assert waiting.result()
+        assert set(found) == {None}
+
+    def test_a_native_thread_among_greenthreads_imports_nothing_for_it(self):
+        """Import locks are green then: see tests/test_import.py."""
+        printed = run_python("""
+import sys
+import lockutils
+from lockutils.parking import deadline, native
+from gevent import monkey
+monkey.patch_all()
+deadline.LONG = deadline.warn_after = 0.01
+done = native.SimpleQueue()
+def wait():
+    done.put(lockutils.lock("it", timeout=0.1).acquire())
+with lockutils.lock("it"):
+    native.start_new_thread(wait, ())
+    print(done.get())
+print("lockutils.observe.long_wait" in sys.modules)
+""")
+        assert printed.split() == ["False", "False"]
 
 
 class TestAlarm:
