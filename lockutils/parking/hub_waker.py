@@ -107,6 +107,10 @@ class HubWaker:
         """Have the hub call ``call`` after ``seconds``; put into ``take_back`` what prevents it."""
         raise NotImplementedError
 
+    def call_once(self, seconds: float, call: Callable[[], None]) -> None:
+        """As :meth:`call_after`, for what is never prevented."""
+        self.call_after(seconds, call, [])
+
 
 class HubParker(Parker):
     """Switches the calling greenthread to its hub."""
@@ -118,7 +122,7 @@ class HubParker(Parker):
         self._waker = waker
 
     def call_after(self, seconds: float, call: Callable[[], None]) -> None:
-        self._waker.call_after(seconds, call, [])
+        self._waker.call_once(seconds, call)
 
     def _sleep(self, seconds: float | None) -> None:
         waker = self._waker

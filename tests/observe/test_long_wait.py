@@ -401,3 +401,15 @@ class TestAlarm:
         for _ in range(3):
             notices.clear()
             asyncio.run(main())
+
+    def test_gevent_ends_when_nobody_waits_any_more(self):
+        """A timer that is still to come is nothing that a loop would wait for."""
+        printed = run_python("""
+import gevent, lockutils
+def take():
+    with lockutils.lock("db"):
+        gevent.sleep(0.01)
+gevent.joinall([gevent.spawn(take) for _ in range(3)])
+print(gevent.get_hub().loop.activecnt)
+""")
+        assert printed == "0\n"
