@@ -140,6 +140,8 @@ class _Terminal:
             termios.tcsetattr(self._stdin, termios.TCSADRAIN, mode)
             with self._view.screen():
                 self._loop(read_end)
+        except OSError:
+            self._signal = self._signal or signal.SIGHUP  # the terminal is gone
         finally:
             signal.set_wakeup_fd(-1)
             try:

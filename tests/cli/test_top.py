@@ -101,8 +101,13 @@ class Terminal:
         assert self.output.rindex(b"\x1b[?1049l") > self.output.rindex(b"\x1b[?1049h")
         assert self.output.rindex(b"\x1b[?25h") > self.output.rindex(b"\x1b[?25l")
 
-    def close(self):
+    def hang_up(self):
         os.close(self._ours)
+        self._ours = -1
+
+    def close(self):
+        if self._ours >= 0:
+            os.close(self._ours)
         os.close(self.theirs)
 
 
@@ -248,6 +253,13 @@ def test_ctrl_c(terminal):
     screen.type("\x03\x03")
     assert screen.end() == -signal.SIGINT
     screen.is_as_before()
+
+
+def test_a_terminal_that_goes_ends_it(terminal):
+    screen = terminal()
+    screen.shows(has("locks in use"))
+    screen.hang_up()
+    assert screen.process.end() == -signal.SIGHUP
 
 
 def test_without_a_terminal(cli):

@@ -132,7 +132,8 @@ class Snapshot:
         users.find_holders()
         if self._queue is not None and self._tickets and (waiters or users.may_only_wait):
             first_byte = QueueRange(path).first_byte
-            users.find_tickets(self._queue, first_byte, self._tickets.get(first_byte, []))
+            if tickets := self._tickets.get(first_byte):
+                users.find_tickets(self._queue, first_byte, tickets)
         return users
 
     def _lines(self, file: File) -> tuple[list[Line], bool]:
