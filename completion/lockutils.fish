@@ -2,11 +2,15 @@
 
 set -l first '__fish_is_first_token'
 set -l run '__fish_seen_subcommand_from run'
-set -l ls '__fish_seen_subcommand_from ls; and not __fish_seen_subcommand_from run top why'
-set -l top '__fish_seen_subcommand_from top; and not __fish_seen_subcommand_from run ls why'
-set -l why '__fish_seen_subcommand_from why; and not __fish_seen_subcommand_from run ls top'
+set -l doctor '__fish_seen_subcommand_from doctor; and not __fish_seen_subcommand_from run ls top gc why'
+set -l gc '__fish_seen_subcommand_from gc; and not __fish_seen_subcommand_from run ls top doctor why'
+set -l ls '__fish_seen_subcommand_from ls; and not __fish_seen_subcommand_from run top doctor gc why'
+set -l top '__fish_seen_subcommand_from top; and not __fish_seen_subcommand_from run ls doctor gc why'
+set -l why '__fish_seen_subcommand_from why; and not __fish_seen_subcommand_from run ls top doctor gc'
 
 complete -c lockutils -f
+complete -c lockutils -n $first -a doctor -d 'Tell what locks here depend on, and what is wrong'
+complete -c lockutils -n $first -a gc -d 'Remove the lock files that nobody uses'
 complete -c lockutils -n $first -a ls -d 'List the locks that are held, who holds them, and how many wait'
 complete -c lockutils -n $first -a run -d 'Run a program while holding locks'
 complete -c lockutils -n $first -a top -d 'Show the locks live, in a terminal'
@@ -14,6 +18,13 @@ complete -c lockutils -n $first -a why -d 'Tell who holds a lock and who waits, 
 complete -c lockutils -s h -l help -d 'Show the commands or options'
 complete -c lockutils -n "$first; or $run" -s V -l version -d 'Show the version'
 
+complete -c lockutils -n $doctor -l json -d 'Print one JSON object'
+complete -c lockutils -n $doctor -x -a '(__fish_complete_directories)'
+
+complete -c lockutils -n $gc -s n -l dry-run -d 'List what would be removed'
+complete -c lockutils -n $gc -l older-than -x -d 'Only files that were made so long ago'
+complete -c lockutils -n $gc -s y -l yes -d 'Do not ask'
+complete -c lockutils -n $gc -x -a '(__fish_complete_directories)'
 complete -c lockutils -n $ls -s a -l all -d 'List also free ones'
 complete -c lockutils -n $ls -l json -d 'Write JSON'
 complete -c lockutils -n $ls -l lock-path -x -a '(__fish_complete_directories)' -d 'Directory of the lock files'

@@ -44,6 +44,7 @@ def set_defaults(
     lock_path: StrPath | None = _KEEP,
     *,
     file_mode: int | None = _KEEP,
+    clean: bool = _KEEP,
     warn_after: float | None = _KEEP,
 ) -> None:
     """Set the defaults of this process; what is not given stays as it is.
@@ -53,10 +54,15 @@ def set_defaults(
     :param file_mode: the mode of lock files that are made from now on, and of the file in which
         waiters queue, whatever the umask; not in the default directory, which is the user's
         alone.  ``None`` takes it back
+    :param clean: ``True`` to let lock directories that the user named keep themselves small, as
+        the default directory does: when this process has made a file in one of more than 256, it
+        may remove the empty files that nobody has locked.  It does nothing in a directory that
+        has anything else in it.  Other tools may not notice: see :doc:`/howto/keep-small`.  On
+        Windows it does nothing.  The default is ``False``
     :param warn_after: seconds after which a waiter logs a warning of the logger ``lockutils``, and
         again each time that it has waited twice as long; 10 by default.  ``None`` for never
-    :raises TypeError: if ``lock_path`` is not a path, ``file_mode`` not an int, or ``warn_after``
-        not a number
+    :raises TypeError: if ``lock_path`` is not a path, ``file_mode`` not an int, ``clean`` not a
+        bool, or ``warn_after`` not a number
     :raises ValueError: if ``lock_path`` is empty or contains NUL, with ``file_mode`` the owner
         cannot read and write, or ``warn_after`` is not more than 0
     """
@@ -65,6 +71,8 @@ def set_defaults(
         check_seconds(warn_after)
     if file_mode is not _KEEP and file_mode is not None:
         modes.check_mode(file_mode)
+    if clean is not _KEEP and not isinstance(clean, bool):
+        raise TypeError(f"clean must be a bool, not {clean!r}")
     if lock_path is not _KEEP:
         path = None if lock_path is None else check_path(lock_path, "lock_path")
         _set = None if path is None else Directory(os.fsencode(path), "set_defaults")
@@ -73,6 +81,8 @@ def set_defaults(
             show()
     if file_mode is not _KEEP:
         modes.setting = file_mode
+    if clean is not _KEEP:
+        Directory.swept = clean
     if warn_after is not _KEEP:
         deadline.warn_after = warn_after
 
@@ -142,6 +152,18 @@ def configured_path(conf: Any) -> str | None:
     # An override that was taken back leaves its location behind, so the value is looked at, too.
     by_default = where is not None and where.name == "opt_default"
     return None if by_default or path == os.environ.get(_OSLOS) else path
+
+
+def sources() -> list[tuple[str, str | None]]:
+    """Return what can name the directory where a call does not, and what each says.
+
+    The first that says something counts, as in :func:`lock_directory`.
+    """
+    found = [
+        ("[oslo_concurrency] lock_path", configured_path(global_conf())),
+        ("set_defaults", setting()),
+    ]
+    return found + [(f"${variable}", os.environ.get(variable)) for variable in (_OURS, _OSLOS)]
 
 
 def process_locking() -> bool:

@@ -118,6 +118,24 @@ def test_a_path_is_completed(shell, tmp_path):
 
 
 @pytest.mark.parametrize("shell", ["bash", "fish"])
+def test_a_directory_of_doctor_is_completed(shell, tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    for options in [], ["--json"]:
+        paths = completed(shell, "lockutils", "doctor", *options, f"{tmp_path}/f")
+        assert {path.rstrip("/") for path in paths} == {f"{tmp_path}/folder"}
+
+
+@pytest.mark.parametrize("shell", ["bash", "fish"])
+def test_a_directory_of_gc_is_completed(shell, tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    for options in [], ["--yes"], ["--older-than", "1d"]:
+        paths = completed(shell, "lockutils", "gc", *options, f"{tmp_path}/f")
+        assert {path.rstrip("/") for path in paths} == {f"{tmp_path}/folder"}
+
+
+@pytest.mark.parametrize("shell", ["bash", "fish"])
 @pytest.mark.parametrize("command", ["ls", "top", "why"])
 def test_a_directory_to_list_is_completed(shell, command, tmp_path):
     (tmp_path / "file").touch()

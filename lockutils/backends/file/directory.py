@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 #: where the default directory may be: in the first that suits, or else the last
-_PARENTS = ("/run/lock", "/var/tmp", "/tmp")
+PARENTS = ("/run/lock", "/var/tmp", "/tmp")
 _PRIVATE = (
     "Other processes have another directory of this name, as with PrivateTmp= in a systemd unit: "
     "set $LOCKUTILS_LOCK_PATH for all who share the locks"
@@ -35,8 +35,9 @@ class Directory:
 
     __slots__ = ("owner", "path", "ranges", "source")
 
-    #: whether files that nobody uses may be removed from it
-    swept = False
+    #: whether files that nobody uses are removed from it; of directories that the user named, what
+    #: :func:`lockutils.set_defaults` was told
+    swept: bool = False
     #: of the files that are made in it, less the umask; ``None`` for what the user wants
     file_mode: int | None = None
     #: whether a lock can have more than one holder
@@ -106,6 +107,16 @@ class Directory:
         :raises LockPathError: if no file of ours may be in here
         """
 
+    def inspect(self) -> os.stat_result | None:
+        """Return its status without making it; ``None`` if it is missing.
+
+        :raises OSError: if it cannot be looked at, or no file of ours may be in here
+        """
+        try:
+            return os.stat(self.path)
+        except FileNotFoundError:
+            return None
+
     def make(self) -> None:
         """Create the directory, as open to others as the umask allows.
 
@@ -170,9 +181,7 @@ class DefaultDirectory(Directory):
             write in, or replace
         """
         try:
-            parent = os.stat(os.path.dirname(self.path))
-            if is_open_to_others(parent) and not parent.st_mode & stat.S_ISVTX:
-                self._refuse("Anybody can replace the lock directory: its parent is not sticky")
+            self._check_parent()
             try:
                 os.mkdir(self.path, 0o700)
             except FileExistsError:
@@ -189,6 +198,20 @@ class DefaultDirectory(Directory):
             self.make()
         else:
             self._check(status)
+
+    def inspect(self) -> os.stat_result | None:
+        self._check_parent()
+        try:
+            status = os.lstat(self.path)
+        except FileNotFoundError:
+            return None
+        self._check(status)
+        return status
+
+    def _check_parent(self) -> None:
+        parent = os.stat(os.path.dirname(self.path))
+        if is_open_to_others(parent) and not parent.st_mode & stat.S_ISVTX:
+            self._refuse("Anybody can replace the lock directory: its parent is not sticky")
 
     def _check(self, status: os.stat_result) -> None:
         if not stat.S_ISDIR(status.st_mode):
@@ -230,7 +253,7 @@ def default_parent() -> str:
 
         return tempfile.gettempdir()
     looked_at = []
-    for parent in _PARENTS:
+    for parent in PARENTS:
         looked_at.append(parent)
         try:
             mode = os.stat(parent).st_mode

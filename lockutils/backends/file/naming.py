@@ -69,6 +69,11 @@ def file_name_of(key: str, longest: Callable[[], int]) -> bytes:
     return _shorten(encoded)
 
 
+def may_be_file_name(text: str) -> bool:
+    """Whether :func:`file_name_of` can have made this name of a file, by its characters."""
+    return _is_plain(text) or (text[:1] not in ("", ".") and not any(map(_is_unsafe, text)))
+
+
 def key_of_file(file_name: bytes) -> tuple[str, bool]:
     """Return the key that a lock file is named by, and whether that is all of it.
 
