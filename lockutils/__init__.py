@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from lockutils._version import __version__ as __version__
     from lockutils.cli.wrapper import main
     from lockutils.observe import debug as debug
+    from lockutils.observe import events as events
+    from lockutils.observe import opentelemetry as opentelemetry
+    from lockutils.observe import prometheus as prometheus
     from lockutils.oslo import fixture as fixture
     from lockutils.oslo.global_conf import CONF as CONF
     from lockutils.oslo.interprocess import InterProcessLock, external_lock
@@ -83,7 +86,7 @@ _LATER = {
     "remove_external_lock_file_with_prefix": "oslo.names",
     "synchronized_with_prefix": "oslo.names",
 }
-_MODULES_LATER = ("debug", "fixture")
+_MODULES_LATER = ("debug", "events", "fixture", "opentelemetry", "prometheus")
 
 if not TYPE_CHECKING:  # to a type checker, every name would be right
 
