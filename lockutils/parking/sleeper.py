@@ -59,8 +59,8 @@ class Sleeper:
         self._thread = 0
         self._owner = get_ident()
         self._pid = os.getpid()
-        #: released when the thread has ended its sleeps
-        self._left = held_lock()
+        #: whether the thread has ended its sleeps, and what is released then
+        self._has_left, self._left = False, held_lock()
 
     # --- of the thread that sleeps
 
@@ -96,6 +96,8 @@ class Sleeper:
             self._blocked = False
             _signal.pthread_sigmask(_signal.SIG_BLOCK, (self._number,))
         self._thread = 0
+        # First: a handler may raise into one that has taken the lock to see whether it is free.
+        self._has_left = True
         try:
             self._left.release()
         except RuntimeError:
@@ -201,7 +203,7 @@ class Sleeper:
         if self.is_of_parent():
             return True
         end, pause = Deadline(patience, monotonic), 0.0
-        while not self._left.acquire(True, pause):
+        while not self._has_left and not self._left.acquire(True, pause):
             if pause and end.left() == 0.0:
                 return False
             pause = _AGAIN
@@ -217,5 +219,8 @@ class Sleeper:
                 library.c.tgkill(os.getpid(), thread, self._number)
             elif self._uncallable and patience is not None:
                 return False
-        self._left.release()  # for whoever asks again
+        try:
+            self._left.release()  # for whoever asks at the same time
+        except RuntimeError:
+            pass
         return True

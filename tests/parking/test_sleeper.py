@@ -12,6 +12,7 @@ import pytest
 fcntl = pytest.importorskip("fcntl")
 
 from lock_peers import WATCHDOG, Background, run_python, until, waiters  # noqa: E402
+from stepping import each_step  # noqa: E402
 
 from lockutils.parking import callback, sleeper  # noqa: E402
 from lockutils.parking.deadline import Deadline  # noqa: E402
@@ -141,6 +142,26 @@ class TestCallBack:
                 assert one._sleep(None, flock, file.fileno(), fcntl.LOCK_EX) is False
         finally:
             one.end()
+
+    @pytest.mark.parametrize("has_left", [True, False])
+    def test_again_after_a_handler_raised_at_any_instruction(self, path, held, has_left):
+        """The first call may have been about to say that the thread has left."""
+
+        def interrupt():
+            raise KeyboardInterrupt
+
+        for stepping in each_step(interrupt, sleeper.__file__):
+            sleeping = Sleeping(path)
+            until_asleep(path)
+            if has_left:
+                sleeping.sleeper.call_back(patience=None)
+            try:
+                with stepping:
+                    sleeping.sleeper.call_back(patience=None)
+            except KeyboardInterrupt:
+                pass
+            assert Background(sleeping.sleeper.call_back, patience=None).result()
+            assert sleeping.result() is False
 
     def test_by_many_at_once(self, path, held):
         sleeping = [Sleeping(path) for _ in range(8)]
