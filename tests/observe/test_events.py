@@ -634,6 +634,19 @@ def test_an_interrupt_in_a_callback_undoes_the_acquisition(take, options, subscr
     assert kinds(told) == 2 * ["acquired", "released"]
 
 
+def test_an_interrupt_after_a_wait_is_a_release_and_no_wait_that_was_aborted(subscribe, told):
+    me = threading.get_ident()
+
+    def callback(event):
+        if event.kind == "acquired" and threading.get_ident() != me:
+            raise KeyboardInterrupt
+
+    subscribe(callback)
+    with pytest.raises(KeyboardInterrupt):
+        wait_while_held(by_with)
+    assert sorted(kinds(told)) == ["acquired", "acquired", "released", "released", "waiting"]
+
+
 def test_an_interrupt_in_a_callback_comes_out_of_a_release_that_is_done(subscribe, told):
     def callback(event):
         if event.kind == "released":
