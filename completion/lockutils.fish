@@ -1,11 +1,32 @@
 # fish completion of lockutils
 
+set -l first '__fish_is_first_token'
 set -l run '__fish_seen_subcommand_from run'
+set -l doctor '__fish_seen_subcommand_from doctor; and not __fish_seen_subcommand_from run ls top gc'
+set -l gc '__fish_seen_subcommand_from gc; and not __fish_seen_subcommand_from run ls top doctor'
+set -l ls '__fish_seen_subcommand_from ls; and not __fish_seen_subcommand_from run top doctor gc'
+set -l top '__fish_seen_subcommand_from top; and not __fish_seen_subcommand_from run ls doctor gc'
 
 complete -c lockutils -f
-complete -c lockutils -n "not $run" -a run -d 'Run a program while holding locks'
+complete -c lockutils -n $first -a doctor -d 'Tell what locks here depend on, and what is wrong'
+complete -c lockutils -n $first -a gc -d 'Remove the lock files that nobody uses'
+complete -c lockutils -n $first -a ls -d 'List the locks that are held, who holds them, and how many wait'
+complete -c lockutils -n $first -a run -d 'Run a program while holding locks'
+complete -c lockutils -n $first -a top -d 'Show the locks live, in a terminal'
 complete -c lockutils -s h -l help -d 'Show the commands or options'
-complete -c lockutils -s V -l version -d 'Show the version'
+complete -c lockutils -n "$first; or $run" -s V -l version -d 'Show the version'
+
+complete -c lockutils -n $doctor -l json -d 'Print one JSON object'
+complete -c lockutils -n $doctor -x -a '(__fish_complete_directories)'
+
+complete -c lockutils -n $gc -s n -l dry-run -d 'List what would be removed'
+complete -c lockutils -n $gc -l older-than -x -d 'Only files that were made so long ago'
+complete -c lockutils -n $gc -s y -l yes -d 'Do not ask'
+complete -c lockutils -n $gc -x -a '(__fish_complete_directories)'
+complete -c lockutils -n $ls -s a -l all -d 'List also free ones'
+complete -c lockutils -n $ls -l json -d 'Write JSON'
+complete -c lockutils -n $ls -l lock-path -x -a '(__fish_complete_directories)' -d 'Directory of the lock files'
+complete -c lockutils -n $top -l lock-path -x -a '(__fish_complete_directories)' -d 'Directory of the lock files'
 
 complete -c lockutils -n $run -l lock -x -d 'The lock to hold'
 complete -c lockutils -n $run -l lock-file -r -F -d 'The same for exactly this file'

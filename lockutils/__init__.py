@@ -24,10 +24,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lockutils._version import __version__ as __version__
     from lockutils.cli.wrapper import main
+    from lockutils.front.status import status
     from lockutils.observe import debug as debug
     from lockutils.observe import events as events
     from lockutils.observe import opentelemetry as opentelemetry
     from lockutils.observe import prometheus as prometheus
+    from lockutils.observe.status import Status
     from lockutils.oslo import fixture as fixture
     from lockutils.oslo.global_conf import CONF as CONF
     from lockutils.oslo.interprocess import InterProcessLock, external_lock
@@ -54,6 +56,7 @@ __all__ = [
     "ReaderWriterLock",
     "Semaphores",
     "SlotsMismatchError",
+    "Status",
     "external_lock",
     "get_lock_path",
     "held",
@@ -66,6 +69,7 @@ __all__ = [
     "remove_external_lock_file",
     "remove_external_lock_file_with_prefix",
     "set_defaults",
+    "status",
     "synchronized",
     "synchronized_with_prefix",
 ]
@@ -76,6 +80,7 @@ _LATER = {
     "FairLocks": "oslo.reader_writer",
     "InterProcessLock": "oslo.interprocess",
     "ReaderWriterLock": "oslo.reader_writer",
+    "Status": "observe.status",
     "__version__": "_version",
     "external_lock": "oslo.interprocess",
     "internal_fair_lock": "oslo.reader_writer",
@@ -84,6 +89,7 @@ _LATER = {
     "main": "cli.wrapper",
     "remove_external_lock_file": "oslo.names",
     "remove_external_lock_file_with_prefix": "oslo.names",
+    "status": "front.status",
     "synchronized_with_prefix": "oslo.names",
 }
 _MODULES_LATER = ("debug", "events", "fixture", "opentelemetry", "prometheus")

@@ -143,5 +143,15 @@ if TYPE_CHECKING:
         ) -> Request:
             """Return a new contender for the lock ``key``, which holds nothing yet."""
 
-        def holder(self, key: str) -> Holder | None:
-            """Return who holds the lock at the moment, where that can be told."""
+        def status(self, key: str, *, waiters: bool = True) -> tuple[list[Holder], list[Holder]]:
+            """Return who holds the lock at the moment, and who waits for it.
+
+            Takes nothing, creates nothing and is not seen by others.  This process is told, too.
+
+            :param waiters: ``False`` to spare the search for them
+            :return: holders; waiters, the next to be served first as far as the order is known.
+                What cannot be told of one is ``None`` there
+            """
+
+        def is_held(self, key: str) -> bool:
+            """Return whether anybody holds the lock at the moment, as :meth:`status` does."""

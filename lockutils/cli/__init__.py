@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 #: a command -> what it does; each has a module of its name here, with a function of that name,
 #: which takes the arguments after the command and returns the exit status
 COMMANDS = {
+    "doctor": "tell what locks here depend on, and what is wrong",
+    "gc": "remove the lock files that nobody uses",
+    "ls": "list the locks that are held, who holds them, and how many wait",
     "run": "run a program while holding locks",
+    "top": "show the locks live, in a terminal",
 }
 
 _HELP = """\

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 
 from lockutils.backends.file.directory import Directory
-from lockutils.backends.file.status import takers_of
+from lockutils.backends.file.proc import stat_of, takers_of
 from lockutils.errors import DeadlockError, Holder
 
 TYPE_CHECKING = False
@@ -37,7 +37,7 @@ def told(paths: Iterable[bytes], shared: bool, slots: int) -> str:
     mode = _SHARED if shared else slots
     entries = [os.environ.get(VARIABLE, "")]
     try:
-        pid, _, start = _process("self")
+        pid, _, start = stat_of("self")
         for path in paths:
             status = os.stat(path)
             entries.append(f"{pid}:{start}:{status.st_dev}:{status.st_ino}:{mode}")
@@ -106,20 +106,12 @@ def _above() -> dict[int, int]:
     """Return the processes above this one, and when each began."""
     found: dict[int, int] = {}
     try:
-        _, parent, _ = _process("self")
+        _, parent, _ = stat_of("self")
         while parent and parent not in found:
-            pid, parent, found[pid] = _process(parent)
+            pid, parent, found[pid] = stat_of(parent)
     except OSError:
         pass  # of another user, and hidden; or no /proc
     return found
-
-
-def _process(pid: int | str) -> tuple[int, int, int]:
-    """Return the number of a process, of its parent, and the time when it began (proc(5))."""
-    with open(f"/proc/{pid}/stat", "rb") as file:
-        number, rest = file.read().split(b" (", 1)
-    fields = rest.rpartition(b") ")[2].split()
-    return int(number), int(fields[1]), int(fields[19])
 
 
 def _has_it(pid: int, status: os.stat_result) -> bool:

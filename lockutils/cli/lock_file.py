@@ -16,6 +16,7 @@ class LockFile(Directory):
     """
 
     __slots__ = ("_file",)
+    swept = False  # nobody said that it is one for locks
 
     def __init__(self, path: str) -> None:
         directory, name = os.path.split(path)

@@ -53,6 +53,9 @@ class Handle:
     def release(self) -> None:
         raise NotImplementedError
 
+    def locked(self) -> bool:
+        raise NotImplementedError
+
     def __copy__(self) -> Self:
         """Return a new handle of the same lock, with the same options, which holds nothing."""
         raise NotImplementedError

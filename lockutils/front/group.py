@@ -100,6 +100,10 @@ class LockGroup(Handle):
         """
         _release(self._locks)
 
+    def locked(self) -> bool:
+        """Return whether anybody holds any of the locks at the moment.  See :meth:`Lock.locked`."""
+        return any(one.locked() for one in self._locks)
+
     def hand_to_child(self) -> None:
         """Move the holds to the child of the next fork, as :meth:`Lock.hand_to_child`."""
         for one in self._locks:

@@ -91,6 +91,17 @@ class Lock(Handle):
             raise AttributeError(f"the lock {self.name!r} has no lock file")
         return os.fsdecode(file_of(self._key))
 
+    def locked(self) -> bool:
+        """Return whether anybody holds the lock at the moment, in whatever mode.
+
+        Takes nothing, and nobody notices.  Of a lock with slots or readers another one may be had
+        all the same.  Of tools of other pid namespaces, and on a system without ``/proc``, a lock
+        that is a ``flock`` alone cannot be seen.
+        """
+        if any(waiter.scoped is not None for waiter in snapshot(self._queue)):
+            return True
+        return self._backend is not None and self._backend.is_held(self._key)
+
     def exists(self) -> bool:
         """Return whether the lock file exists.
 
@@ -241,14 +252,9 @@ class Lock(Handle):
         return LockTimeout(self.name, waited, self._holder())
 
     def _holder(self) -> Holder | None:
-        if self._backend is not None:
-            holder = self._backend.holder(self._key)
-            if holder is not None:
-                return holder
-        first = self._queue.first()
-        if first is None:
-            return None
-        return first.as_holder()
+        from lockutils.front.status import holders_of
+
+        return next(iter(holders_of(self._queue, self._backend, self._key)), None)
 
 
 def _finish(limit: int, queue: WaitQueue, hold: Hold) -> None:

@@ -94,18 +94,24 @@ def lock(
         backend: Backend | None = settings.lock_directory(lock_path)
     else:
         backend = None
-    registry = _default_registry
-    if semaphores is not None:
-        if not isinstance(semaphores, Semaphores):
-            raise TypeError(
-                f"semaphores must be a lockutils.Semaphores or None, not {semaphores!r}"
-            )
-        registry = semaphores.registry
+    registry = _default_registry if semaphores is None else registry_of(semaphores)
     queue = registry.get(key)
     if not (shared is reentrant is False and slots == 1):
         mode = shared, slots, reentrant
         return SharingLock(mode, name, key, queue, backend, limit, do_log, fair)
     return Lock(name, key, queue, backend, limit, do_log, fair)
+
+
+def registry_of(semaphores: Semaphores | None) -> Registry[WaitQueue]:
+    """Return where the in-process locks are, for a call with these ``semaphores``.
+
+    :raises TypeError: if it is something else
+    """
+    if semaphores is None:
+        return _default_registry
+    if not isinstance(semaphores, Semaphores):
+        raise TypeError(f"semaphores must be a lockutils.Semaphores or None, not {semaphores!r}")
+    return semaphores.registry
 
 
 def unpickled(*how: Any) -> Lock:

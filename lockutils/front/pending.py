@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from time import monotonic
+from time import monotonic, time
 from weakref import ref
 
 from lockutils import observe
@@ -142,6 +142,7 @@ class PendingAcquire:
         queue, backend = lock._queue, lock._backend
         tried = waiter.request is not None  # it was the first from the beginning
         try:
+            waiter.since = time()
             waiter.parker = parker
             queue.arrive(waiter, parker, by_task=self.by_task)
             self._check_deadlock(waiter, deadline)
@@ -161,6 +162,7 @@ class PendingAcquire:
                 held = not tried and request.try_now()
                 if not held and not await self._wait_outside(waiter, request, parker, deadline):
                     return False
+            waiter.since = time()
             return waiter.commit()
         finally:
             waiter.parker = None

@@ -39,7 +39,9 @@ _defaults: dict[int, DefaultDirectory] = {}
 _directories: dict[str | tuple[str, str], Directory] = {}
 
 
-def set_defaults(lock_path: StrPath | None = _KEEP, *, file_mode: int | None = _KEEP) -> None:
+def set_defaults(
+    lock_path: StrPath | None = _KEEP, *, file_mode: int | None = _KEEP, clean: bool = _KEEP
+) -> None:
     """Set the defaults of this process; what is not given stays as it is.
 
     :param lock_path: a directory for the lock files, where a call names no other; created when it
@@ -47,13 +49,21 @@ def set_defaults(lock_path: StrPath | None = _KEEP, *, file_mode: int | None = _
     :param file_mode: the mode of lock files that are made from now on, and of the file in which
         waiters queue, whatever the umask; not in the default directory, which is the user's
         alone.  ``None`` takes it back
-    :raises TypeError: if ``lock_path`` is not a path, or ``file_mode`` not an int
+    :param clean: ``True`` to let lock directories that the user named keep themselves small, as
+        the default directory does: when this process has made a file in one of more than 256, it
+        may remove the empty files that nobody has locked.  It does nothing in a directory that
+        has anything else in it.  Other tools may not notice: see :doc:`/howto/keep-small`.  On
+        Windows it does nothing.  The default is ``False``
+    :raises TypeError: if ``lock_path`` is not a path, ``file_mode`` not an int, or ``clean`` not a
+        bool
     :raises ValueError: if ``lock_path`` is empty or contains NUL, or with ``file_mode`` the owner
         cannot read and write
     """
     global _set
     if file_mode is not _KEEP and file_mode is not None:
         modes.check_mode(file_mode)
+    if clean is not _KEEP and not isinstance(clean, bool):
+        raise TypeError(f"clean must be a bool, not {clean!r}")
     if lock_path is not _KEEP:
         path = None if lock_path is None else check_path(lock_path, "lock_path")
         _set = None if path is None else Directory(os.fsencode(path), "set_defaults")
@@ -62,6 +72,8 @@ def set_defaults(lock_path: StrPath | None = _KEEP, *, file_mode: int | None = _
             show()
     if file_mode is not _KEEP:
         modes.setting = file_mode
+    if clean is not _KEEP:
+        Directory.swept = clean
 
 
 def setting() -> str | None:
@@ -119,6 +131,18 @@ def configured_path(conf: Any) -> str | None:
     return None if by_default or path == os.environ.get(_OSLOS) else path
 
 
+def sources() -> list[tuple[str, str | None]]:
+    """Return what can name the directory where a call does not, and what each says.
+
+    The first that says something counts, as in :func:`lock_directory`.
+    """
+    found = [
+        ("[oslo_concurrency] lock_path", configured_path(global_conf())),
+        ("set_defaults", setting()),
+    ]
+    return found + [(f"${variable}", os.environ.get(variable)) for variable in (_OURS, _OSLOS)]
+
+
 def process_locking() -> bool:
     """Whether external locks are what they are, by ``[oslo_concurrency]``.
 
@@ -155,9 +179,10 @@ def check_path(path: StrPath, source: str) -> str:
         refuse(error, os.fsencode(text), source)
 
 
-def lock_directory(lock_path: StrPath | None) -> Directory:
+def lock_directory(lock_path: StrPath | None, *, make: bool = True) -> Directory:
     """Return the directory for a call with this ``lock_path``.
 
+    :param make: whether to make the default directory if it is not there, and to check it
     :raises TypeError: if ``lock_path`` is not a path
     :raises ValueError: if it, or the variable that names the directory, is no path of one
     :raises LockPathError: if it is the default directory, and not safe to use; or a relative
@@ -176,7 +201,7 @@ def lock_directory(lock_path: StrPath | None) -> Directory:
             path, source = os.environ.get(variable) or None, f"${variable}"
     if path is None:
         user = _user_id()
-        return _defaults.get(user) or _make_default(user)
+        return _defaults.get(user) or _default_directory(user, make)
     if type(path) is str:
         known = _directories.get(path if path is lock_path else (source, path))
         if known is not None:
@@ -194,8 +219,9 @@ def _directory_at(path: str, source: str) -> Directory:
     return _directories.setdefault(key, Directory(os.fsencode(path), source))
 
 
-def _make_default(user: int) -> DefaultDirectory:
+def _default_directory(user: int, make: bool) -> DefaultDirectory:
     directory = DefaultDirectory(os.fsencode(f"{default_parent()}/lockutils-{user}"), user)
-    directory.make()
-    _defaults[user] = directory
+    if make:
+        directory.make()
+        _defaults[user] = directory
     return directory

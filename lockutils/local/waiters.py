@@ -66,6 +66,7 @@ class Waiter:
         "passed",
         "request",
         "scoped",
+        "since",
         "task",
         "thread",
         "token",
@@ -79,6 +80,9 @@ class Waiter:
     told: list[Event]
     #: since when it is woken and has not run, where a loop or hub must run it; set before parker
     woken: float
+    #: seconds since the epoch: when it began to wait, or when it had waited and acquired the lock;
+    #: set of one that waits, and for no other's cost
+    since: float
 
     def __init__(self) -> None:
         #: set before the waiter looks at the queue for the last time and parks
@@ -166,7 +170,8 @@ class Waiter:
         if task is not None:
             name = task.get_name() if hasattr(task, "get_name") else getattr(task, "name", "?")
         mode = "shared" if self.shared else "slots" if self.slots > 1 else "exclusive"
-        return Holder(os.getpid(), thread=self.thread.name, task=name, mode=mode)
+        since = getattr(self, "since", None)
+        return Holder(os.getpid(), thread=self.thread.name, task=name, since=since, mode=mode)
 
     def waits_for_itself(self, other: Waiter, *, by_task: bool) -> bool:
         """Whether the holder ``other`` cannot go on while this one waits.

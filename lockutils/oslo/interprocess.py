@@ -41,6 +41,7 @@ class _AnyPath(Directory):
     """A directory whose keys are paths."""
 
     __slots__ = ()
+    swept = False  # nobody said that it is one for locks
 
     def file_of(self, key: str) -> bytes:
         return os.fsencode(key)

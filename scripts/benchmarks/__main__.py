@@ -20,6 +20,7 @@ from benchmarks import (
     order,
     picture,
     startup,
+    status,
     stopped,
 )
 from benchmarks.report import Table, missed_targets, print_table
@@ -34,6 +35,7 @@ ROWS = {
     "idle": idle,
     "stopped": stopped,
     "crowd": crowd,
+    "status": status,
 }
 
 

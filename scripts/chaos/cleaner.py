@@ -1,4 +1,4 @@
-"""A cleaner of temporary files that honours locks, as systemd-tmpfiles does (tmpfiles.d(5))."""
+"""Cleaners that honour locks: as systemd-tmpfiles does (tmpfiles.d(5)), and ``lockutils gc``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import lockutils
 from chaos import keys
+from lockutils.backends.file.sweep import open_directory, remove_if_free
 
 if TYPE_CHECKING:
     from chaos.keys import Place
@@ -25,6 +26,8 @@ class Cleaner:
         directory = self._place.path_of(key) or lockutils.get_lock_path()
         name = f"{self._place.prefix_of(key) or ''}{key}"
         path = f"{directory}/{name}"
+        if chance.random() < 0.5:
+            return _collect(directory, name)
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except OSError:
@@ -39,3 +42,16 @@ class Cleaner:
         finally:
             os.close(descriptor)
         return True
+
+
+def _collect(directory: str, name: str) -> bool:
+    """Remove one lock file as ``lockutils gc`` does."""
+    cell: list[int] = []
+    try:
+        status = open_directory(cell, os.fsencode(directory), own=False)
+        return remove_if_free(cell[0], status, name)
+    except OSError:
+        return False
+    finally:
+        for descriptor in cell:
+            os.close(descriptor)

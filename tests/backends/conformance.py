@@ -376,14 +376,34 @@ class BackendConformance:
 
     # --- the rest
 
-    def test_names_the_holder_or_nobody(self, backend, elsewhere):
-        assert backend.holder("key") is None
+    def test_names_the_holder_and_nobody_else(self, backend, elsewhere):
+        assert backend.status("key") == ([], [])
+        assert not backend.is_held("key")
         other = elsewhere()
         other.hold()
 
-        holder = backend.holder("key")
+        holders, waiters = backend.status("key")
 
-        assert holder is None or holder.pid == other.pid
+        assert [holder.pid for holder in holders] in ([other.pid], [None])
+        assert not waiters
+        assert backend.is_held("key")
+
+    def test_names_who_waits(self, backend, new_request, elsewhere):
+        if not self.has_order:
+            return  # whoever polls is not seen
+        other = elsewhere()
+        other.hold()
+        waiting = self.wait(new_request())
+        until(lambda: backend.status("key")[1], "it waits")
+
+        (holder,), (waiter,) = backend.status("key")
+
+        assert holder.pid in (other.pid, None)
+        assert waiter.pid in (os.getpid(), None)
+        assert backend.status("key", waiters=False)[1] == []
+        other.release()
+        assert waiting.result()
+        assert [one.pid for one in backend.status("key")[0]] in ([os.getpid()], [None])
 
 
 class SharingConformance:

@@ -118,10 +118,15 @@ class MemoryBackend:
     def request(self, key, *, shared=False, slots=1, fair=False):
         return MemoryRequest(self, key, shared, slots)
 
-    def holder(self, key):
-        for node in self.server.nodes(key):
-            return Holder(node.session._pid)
-        return None
+    def status(self, key, *, waiters=True):
+        nodes = [
+            (Holder(node.session._pid), node.token is not None) for node in self.server.nodes(key)
+        ]
+        holders = [who for who, holds in nodes if holds]
+        return holders, [who for who, holds in nodes if not holds] if waiters else []
+
+    def is_held(self, key):
+        return bool(self.status(key, waiters=False)[0])
 
     def close(self):
         self.tell(None)

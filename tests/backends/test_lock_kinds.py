@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import re
 import signal
 import threading
 
@@ -13,7 +14,7 @@ fcntl = pytest.importorskip("fcntl")
 from conformance import forever  # noqa: E402
 from lock_peers import Background, until_waited_for  # noqa: E402
 
-from lockutils.backends.file import lock_kinds, syscalls  # noqa: E402
+from lockutils.backends.file import lock_kinds, sweep, syscalls  # noqa: E402
 from lockutils.backends.file.directory import Directory  # noqa: E402
 from lockutils.backends.file.opening import open_file  # noqa: E402
 from lockutils.backends.file.request import FileRequest, SharedRequest  # noqa: E402
@@ -177,6 +178,22 @@ class TestAnyFileSystem:
         requests[0].cancel()
         assert requests[2].try_now()
 
+    @pytest.mark.parametrize("kind", [FileRequest, SharedRequest])
+    @pytest.mark.parametrize("known", [False, True])
+    def test_a_file_is_removed_unless_it_is_locked(self, new_request, tmp_path, kind, known):
+        if known:
+            assert new_request("other").try_now()
+        holder, cell = new_request("key", kind), []
+        assert holder.try_now()
+        if not known:
+            lock_kinds._of_device.clear()
+        status = sweep.open_directory(cell, os.fsencode(tmp_path), own=False)
+        assert not sweep.remove_if_free(cell[0], status, "key")
+        holder.cancel()
+        assert sweep.remove_if_free(cell[0], status, "key")
+        assert not (tmp_path / "key").exists()
+        syscalls.close(cell)
+
     def test_an_interprocess_lock_and_a_claim_exclude_each_other(self, new_request, tmp_path):
         lock, contender = InterProcessLock(tmp_path / "key"), new_request()
 
@@ -253,6 +270,19 @@ class TestAnyFileSystem:
         assert new_request("one").try_now()
 
         assert not second or second[0].result()
+
+
+@pytest.mark.parametrize("error_number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_without_locks_no_file_is_removed(probes, monkeypatch, tmp_path, error_number):
+    monkeypatch.setattr(syscalls, "flock", failing(error_number))
+    monkeypatch.setattr(syscalls, "_fcntl", failing(error_number))
+    (tmp_path / "key").touch()
+    cell = []
+    status = sweep.open_directory(cell, os.fsencode(tmp_path), own=False)
+    with pytest.raises(OSError, match=re.escape(os.strerror(error_number))):
+        sweep.remove_if_free(cell[0], status, "key")
+    assert (tmp_path / "key").exists()
+    syscalls.close(cell)
 
 
 @pytest.mark.parametrize("error_number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import lockutils
-from lockutils.backends.file.naming import file_name_of, key_of
+from lockutils.backends.file.naming import file_name_of, key_of, key_of_file
 
 SHORTEST_LIMIT, USUAL_LIMIT = 143, 255  # in bytes: eCryptfs, everybody else
 
@@ -270,3 +270,16 @@ def test_the_file_does_not_depend_on_the_locale(tmp_path):
         found.append(sorted(os.listdir(os.fsencode(directory))))
 
     assert found == [sorted(map(name_of_file, names))] * 3
+
+
+@given(st.one_of(SMALL_NAMES, long_names()))
+def test_a_file_tells_its_name_or_the_beginning_of_it(name):
+    found, is_whole = key_of_file(name_of_file(name))
+
+    assert found == name if is_whole else name.startswith(found)
+    assert is_whole == (len(name_of_file(name)) <= 66 or name_of_file(name)[-66:-64] != b"%~")
+
+
+@pytest.mark.parametrize("file_name", [b"a%ZZ", b"%2", b"\xff%41", b"%41", b"a%2fb", b"%~short"])
+def test_a_file_that_no_lock_is_named_by_is_told_as_it_is(file_name):
+    assert key_of_file(file_name) == (os.fsdecode(file_name), True)

@@ -362,7 +362,7 @@ class TestMismatch:
         assert elsewhere.ask("wait") == "held"
 
     def test_an_exclusive_holder_of_an_instant_is_waited_for(self, requests, path):
-        """The sweeper, say, or one who has given up: neither has another idea of the slots."""
+        """One who has given up, say: it has no other idea of the slots."""
         exclusive, contender = requests(1), requests()
         assert exclusive.try_now()
         assert not contender.try_now()

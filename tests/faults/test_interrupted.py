@@ -11,6 +11,7 @@ from lock_peers import HOLDER, OURS, Background, is_free, open_descriptors, slee
 
 import lockutils
 from lockutils.backends.file import lock_kinds, request, sweep, syscalls
+from lockutils.backends.file.directory import DefaultDirectory
 
 
 class Interrupted(BaseException):
@@ -49,7 +50,7 @@ def directory(tmp_path, monkeypatch):
     tmp_path.chmod(0o700)
     for number in range(3):
         (tmp_path / f"file {number}").touch()
-    return os.fsencode(tmp_path)
+    return DefaultDirectory(os.fsencode(tmp_path), os.geteuid())
 
 
 @pytest.mark.parametrize(
@@ -61,6 +62,7 @@ def directory(tmp_path, monkeypatch):
         (syscalls, "flock", 2),
         (syscalls, "fstat", 1),
         (syscalls, "fstat", 2),
+        (syscalls, "fstat", 3),
         (sweep.os, "listdir", 1),
         (sweep.os, "unlink", 1),
     ],

@@ -29,6 +29,11 @@ TESTS = {
         "TestNumbers::test_rise_over_all_processes",
         "TestOrder::test_the_nearest_ones_come_first",
     ],
+    "tests/backends/test_status.py": [
+        "test_a_holder_is_told_with_its_command_and_when_it_began",
+        "test_waiters_are_in_the_order_in_which_they_are_served",
+        "test_slots_and_who_waits_for_one",
+    ],
     "tests/backends/test_in_line.py": [
         "test_as_many_sleep_on_the_file_as_may_pass_each_other",
     ],

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))  # for the module beside, in any import mode
+
 ROOT = Path(__file__).parents[2]
 
 

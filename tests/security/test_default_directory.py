@@ -9,6 +9,12 @@ from users import ATTACKER, IS_ROOT, VICTIM, Refused
 
 WAYS = ["lock", "timeout", "task", "shared", "slots", "fair", "lock_all", "external_lock"]
 
+SWEEP = """
+from lockutils.backends.file.directory import DefaultDirectory
+from lockutils.backends.file.sweep import sweep
+sweep(DefaultDirectory(os.fsencode(path), os.geteuid()))
+"""
+
 two_users = pytest.mark.skipif(not IS_ROOT, reason="only root can be two users")
 
 
@@ -239,7 +245,7 @@ class TestSweep:
         (default / "link").symlink_to(default.parent)
         os.mkfifo(default / "fifo")
 
-        victim("lockutils.backends.file.sweep.sweep(os.fsencode(path))", path=default)
+        victim(SWEEP, path=default)
 
         assert sorted(os.listdir(default)) == [
             *(".lockutils-probe-1-0", ".lockutils-queue", "directory", "fifo", "held", "link")
@@ -276,7 +282,7 @@ class TestSweep:
         for number in range(self.FILES):
             (default / f"{number}").symlink_to(own / "precious")
 
-        victim("lockutils.backends.file.sweep.sweep(os.fsencode(path))", path=default)
+        victim(SWEEP, path=default)
 
         assert len(os.listdir(default)) == self.FILES + 1
         assert (own / "precious").read_text() == "precious"

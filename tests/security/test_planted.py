@@ -162,7 +162,8 @@ class TestLockFile:
         assert not victim("take('name', way, lock_path=path, blocking=False)", way=way, path=shared)
         if way != "external_lock":
             single = "lockutils.lock('name', external=True, lock_path=path, blocking=False)"
-            with pytest.raises(Refused, match=rf"'name', held by process {attacker.pid} "):
+            # of which only its own user knows whether it has the lock by now
+            with pytest.raises(Refused, match="'name', held by a process that is not visible"):
                 victim(f"{single}.__enter__()", path=shared)
         assert seen(shared)["name"] == before
 

@@ -11,7 +11,6 @@ from lockutils.backends.file import file_mode as modes
 from lockutils.backends.file.mounts import is_private
 from lockutils.backends.file.naming import file_name_of
 from lockutils.backends.file.refusal import is_open_to_others, refuse, with_source
-from lockutils.backends.file.status import holder_of
 from lockutils.errors import LockPathError, printable
 
 TYPE_CHECKING = False
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 
 #: where the default directory may be: in the first that suits, or else the last
-_PARENTS = ("/run/lock", "/var/tmp", "/tmp")
+PARENTS = ("/run/lock", "/var/tmp", "/tmp")
 _PRIVATE = (
     "Other processes have another directory of this name, as with PrivateTmp= in a systemd unit: "
     "set $LOCKUTILS_LOCK_PATH for all who share the locks"
@@ -36,8 +35,9 @@ class Directory:
 
     __slots__ = ("owner", "path", "ranges", "source")
 
-    #: whether files that nobody uses may be removed from it
-    swept = False
+    #: whether files that nobody uses are removed from it; of directories that the user named, what
+    #: :func:`lockutils.set_defaults` was told
+    swept: bool = False
     #: of the files that are made in it, less the umask; ``None`` for what the user wants
     file_mode: int | None = None
     #: whether a lock can have more than one holder
@@ -82,15 +82,40 @@ class Directory:
             return SlotRequest(key, self, fair, slots)
         return FileRequest(key, self, fair)
 
-    def holder(self, key: str) -> Holder | None:
-        """Return who holds the lock at the moment, where that can be told."""
-        return holder_of(self.file_of(key))
+    def status(self, key: str, *, waiters: bool = True) -> tuple[list[Holder], list[Holder]]:
+        """Return who holds the lock at the moment, and who waits for it, as far as can be told.
+
+        :param waiters: ``False`` to spare the search for them
+        """
+        if os.name != "posix":
+            return [], []  # nothing tells of other processes there
+        from lockutils.backends.file.status import status_of
+
+        return status_of(self, key, waiters=waiters)
+
+    def is_held(self, key: str) -> bool:
+        """Return whether anybody holds the lock at the moment, as far as can be told."""
+        if os.name != "posix":
+            return False
+        from lockutils.backends.file.status import is_held
+
+        return is_held(self, key)
 
     def check(self) -> None:
         """Called before a lock file is looked for that may have to be created.
 
         :raises LockPathError: if no file of ours may be in here
         """
+
+    def inspect(self) -> os.stat_result | None:
+        """Return its status without making it; ``None`` if it is missing.
+
+        :raises OSError: if it cannot be looked at, or no file of ours may be in here
+        """
+        try:
+            return os.stat(self.path)
+        except FileNotFoundError:
+            return None
 
     def make(self) -> None:
         """Create the directory, as open to others as the umask allows.
@@ -156,9 +181,7 @@ class DefaultDirectory(Directory):
             write in, or replace
         """
         try:
-            parent = os.stat(os.path.dirname(self.path))
-            if is_open_to_others(parent) and not parent.st_mode & stat.S_ISVTX:
-                self._refuse("Anybody can replace the lock directory: its parent is not sticky")
+            self._check_parent()
             try:
                 os.mkdir(self.path, 0o700)
             except FileExistsError:
@@ -175,6 +198,20 @@ class DefaultDirectory(Directory):
             self.make()
         else:
             self._check(status)
+
+    def inspect(self) -> os.stat_result | None:
+        self._check_parent()
+        try:
+            status = os.lstat(self.path)
+        except FileNotFoundError:
+            return None
+        self._check(status)
+        return status
+
+    def _check_parent(self) -> None:
+        parent = os.stat(os.path.dirname(self.path))
+        if is_open_to_others(parent) and not parent.st_mode & stat.S_ISVTX:
+            self._refuse("Anybody can replace the lock directory: its parent is not sticky")
 
     def _check(self, status: os.stat_result) -> None:
         if not stat.S_ISDIR(status.st_mode):
@@ -216,7 +253,7 @@ def default_parent() -> str:
 
         return tempfile.gettempdir()
     looked_at = []
-    for parent in _PARENTS:
+    for parent in PARENTS:
         looked_at.append(parent)
         try:
             mode = os.stat(parent).st_mode

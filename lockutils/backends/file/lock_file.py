@@ -9,7 +9,7 @@ from lockutils.backends.file.descriptors import owners
 from lockutils.backends.file.opening import open_file
 from lockutils.backends.file.queue import QueueRange
 from lockutils.backends.file.refusal import refuse
-from lockutils.backends.file.sweep import is_due, sweep
+from lockutils.backends.file.sweep import is_due, is_held, sweep
 from lockutils.parking.native import sleep
 
 TYPE_CHECKING = False
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 #: how often a try begins again because the file was replaced
 _ROUNDS = 20
+#: how often it does while somebody has locked the file, and no holder is seen: that is another
+#: tool, unless each time somebody was about to remove it
+_DOUBTS = 2
 #: how often a wait begins again at once for that, and else after how long
 _QUICK_ROUNDS, _PAUSE = 100, 0.001
 
@@ -74,12 +77,13 @@ class LockFile:
 
     def _try_step_by_step(self) -> bool:
         # Who replaces the file each time before we have locked it is as good as a holder.
-        for _ in range(_ROUNDS):
+        for done in range(_ROUNDS):
             try:
-                if not self._try_both(self._open()):
+                if self._try_both(self._open()):
+                    if self._is_current():
+                        return True
+                elif (is_held(self.fd_box[0]) or done == _DOUBTS) and self._is_current():
                     break
-                if self._is_current():
-                    return True
             except IndexError:
                 pass  # a signal handler came in between, and cancelled or forked
             except OSError as error:
@@ -207,4 +211,4 @@ class LockFile:
         owners.discard(self)
         if self._sweeps:
             self._sweeps = False
-            sweep(self._directory.path)
+            sweep(self._directory)

@@ -55,27 +55,40 @@ def find_out(fd: int, directory: bytes) -> None:
     device = os.fstat(fd).st_dev
     if device in _of_device:
         return
+    try:
+        works = probe(directory)
+    except OSError:
+        return  # there can be no file, or others may write here, and one of them removed it
+    for kinds in BOTH, FLOCK, RECORD:
+        if works[:2] == (kinds.flock, kinds.record):
+            _of_device[device] = kinds
+
+
+def probe(directory: bytes) -> tuple[bool | None, bool | None, bool | None]:
+    """Try both kinds on a file of our own in ``directory``, which is gone afterwards.
+
+    :return: whether a flock can be had, a record lock beside it, and a record lock without it;
+        ``None`` for what may change
+    :raises OSError: if no file can be made
+    """
     # a leading dot: no lock is ever named like this
     path = directory + b"/.lockutils-probe-%d-%d" % (os.getpid(), next(_probes))
-    works: tuple[bool | None, ...] = ()
     cell: list[int] = []
     try:
         is_named = _open_probe(cell, directory, path)
         try:
             # with the flock in hand: where it is a record lock in truth, the other one fails
-            works = _works(syscalls.flock_try, cell[0]), _works(_record_try, cell[0])
+            flock, record = _works(syscalls.flock_try, cell[0]), _works(_record_try, cell[0])
+            if record or not flock:
+                return flock, record, record
+            return flock, record, _works(_record_alone, cell[0])
         finally:
             if is_named:
                 os.unlink(path)
-    except OSError:
-        pass  # there can be none, or others may write here, and one of them removed it
     finally:
         # No call before the one that closes: a signal handler may raise at the end of any.
         if cell:
             syscalls.close_number(cell[0])
-    for kinds in BOTH, FLOCK, RECORD:
-        if works == (kinds.flock, kinds.record):
-            _of_device[device] = kinds
 
 
 def _open_probe(cell: list[int], directory: bytes, path: bytes) -> bool:
@@ -100,6 +113,11 @@ def _works(lock: Callable[[int], bool], fd: int) -> bool | None:
         # other error may be of the moment, too.
         for_ever = syscalls.unsupported(error) and error.errno != errno.ENOLCK
         return False if for_ever else None
+
+
+def _record_alone(fd: int) -> bool:
+    syscalls.flock_unlock(fd)
+    return _record_try(fd)
 
 
 def _record_try(fd: int) -> bool:

@@ -39,9 +39,32 @@ def is_private(path: str) -> bool:
     return locate(theirs, "/") == locate(ours, "/") and locate(theirs, path) != here
 
 
+def file_system(path: str) -> tuple[str, str, str, list[str]]:
+    """Return what :func:`locate` does of ``path``, and the options of that file system.
+
+    :raises OSError: if the system does not tell
+    """
+    mountinfo = _text("self")
+    device, shown, kind = locate(parse(mountinfo), os.path.realpath(path))
+    return device, shown, kind, options_of(mountinfo, device)
+
+
+def options_of(mountinfo: str, device: str) -> list[str]:
+    """Return the options of the file system with this device number, as ``vers=4.2``."""
+    for line in mountinfo.strip("\n").split("\n"):
+        mount, _, source = line.partition(" - ")
+        if mount.split(" ", 3)[2] == device:
+            return source.rpartition(" ")[2].split(",")
+    return []
+
+
 def _read(process: str) -> Mounts:
+    return parse(_text(process))
+
+
+def _text(process: str) -> str:
     with open(f"/proc/{process}/mountinfo", "rb") as file:
-        return parse(file.read().decode("utf-8", "surrogateescape"))
+        return file.read().decode("utf-8", "surrogateescape")
 
 
 def parse(mountinfo: str) -> Mounts:

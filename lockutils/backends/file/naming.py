@@ -9,6 +9,8 @@ escaped names are equal.
 
 from __future__ import annotations
 
+import os
+
 # the same as hashlib's, which takes a quarter as long to import as all of Python
 from _blake2 import blake2b
 
@@ -21,6 +23,9 @@ LENGTH_FOR_ANY = 143
 _NAME_MAX = 255  # of the kernel; some file systems claim more
 _READABLE_PART = 70  # and the digest makes LENGTH_FOR_ANY at most
 _HEX = frozenset("0123456789ABCDEF")
+_DIGEST_SIZE = 32
+#: the end of a name that is cut: ``%~`` and the digest
+_CUT = 2 + 2 * _DIGEST_SIZE
 
 
 def name_of(what: object) -> str:
@@ -64,6 +69,42 @@ def file_name_of(key: str, longest: Callable[[], int]) -> bytes:
     return _shorten(encoded)
 
 
+def may_be_file_name(text: str) -> bool:
+    """Whether :func:`file_name_of` can have made this name of a file, by its characters."""
+    return _is_plain(text) or (text[:1] not in ("", ".") and not any(map(_is_unsafe, text)))
+
+
+def key_of_file(file_name: bytes) -> tuple[str, bool]:
+    """Return the key that a lock file is named by, and whether that is all of it.
+
+    Of a long key there is only the beginning.
+    """
+    is_whole = file_name[-_CUT : 2 - _CUT] != b"%~" or len(file_name) <= _CUT
+    escaped = file_name
+    if not is_whole:
+        escaped = file_name[:-_CUT]
+        if b"%" in escaped[-2:]:  # of an escape that was cut
+            escaped = escaped[: escaped.rindex(b"%")]
+    if escaped == b"%":
+        return "", is_whole
+    plain, *others = escaped.split(b"%")
+    for part in others:
+        digits = part[:2]
+        is_escape = len(digits) == 2 and _HEX.issuperset(digits.decode("latin-1"))
+        plain += bytes([int(digits, 16)]) + part[2:] if is_escape else b"%" + part
+    for end in range(len(plain), max(len(plain) - 4, -1), -1):  # of a character that was cut
+        try:
+            key = plain[:end].decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError:
+            if is_whole:
+                break
+        else:
+            if not is_whole or file_name_of(key, lambda: _NAME_MAX) == file_name:
+                return key, is_whole
+            break
+    return os.fsdecode(file_name), True  # not a name of ours
+
+
 def _is_plain(key: str) -> bool:
     if key.startswith(".") or not key:
         return False
@@ -100,4 +141,4 @@ def _escape(key: str) -> str:
 def _shorten(file_name: bytes) -> bytes:
     """The beginning, for the reader, and a digest of the whole, for the difference."""
     beginning = file_name[:_READABLE_PART].decode("utf-8", "ignore")
-    return f"{beginning}%~{blake2b(file_name, digest_size=32).hexdigest()}".encode()
+    return f"{beginning}%~{blake2b(file_name, digest_size=_DIGEST_SIZE).hexdigest()}".encode()

@@ -95,16 +95,17 @@ class QueueRange:
         return _look(self.queue, self._any_ticket, ours, for_sure=for_sure) is not None
 
     def is_held(self) -> bool:
-        """Whether somebody has the record lock of the lock file."""
-        return _look(self.path, syscalls.WHOLE) is not None
+        """Whether a holder has the record lock of the lock file."""
+        found = _look(self.path, syscalls.WHOLE)
+        return found is not None and found[1] != syscalls.REMOVAL_END
 
     def use(self) -> int | None:
         """Return in how many slots the lock is held: 1 if it is held exclusively or shared.
 
-        :return: ``None`` if nobody holds it, or another tool does
+        :return: ``None`` if nobody holds it, or another tool does, or the file is being removed
         """
         found = _look(self.path, _DECLARATIONS)
-        if found is None:
+        if found is None or found[1] == syscalls.REMOVAL_END:
             return None
         start, _, _, pid = found
         if start > DECLARED:

@@ -78,6 +78,9 @@ class FileRequest(LockFile):
             )
             if held is False:
                 owners.discard(self)
+                # Who has it may be no holder, but about to remove the file.  Whoever will not
+                # wait must know; a waiter finds out in any case.
+                held = None if barging and not place.is_held() else False
         if held is None:
             held = self._try_step_by_step()
         if not held:

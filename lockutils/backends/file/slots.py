@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lockutils.backends.file.directory import Directory
     from lockutils.parking.sleeper import Sleeper
 
-#: an exclusive holder that stays longer, in seconds, is no sweeper and no waiter that gave up
+#: an exclusive holder that stays longer, in seconds, is no waiter that gave up
 _MOMENT = 0.05
 #: seconds between two looks in any case: a descriptor that another process has inherited is not
 #: closed when the holder releases

@@ -1,0 +1,89 @@
+"""``lockutils doctor``: what locks here depend on, and what is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+from lockutils.cli.options import UsageError, help_of, parse
+from lockutils.observe.doctor import examine
+from lockutils.observe.doctor.finding import LEVELS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lockutils.observe.doctor.finding import Finding
+
+PROGRAM = "lockutils doctor"
+USAGE = f"{PROGRAM} [--json] [DIR]"
+OPTIONS = {
+    "--json": ("", "", "print one JSON object"),
+    "--help": ("-h", "", "show this text"),
+}
+EPILOG = """\
+Looks at the lock directory DIR, or at the one that a lock of this user in this environment has,
+and at all that locks depend on: the interpreter, how waiters wait, the mode of the directory, the
+file system and its locks, the queue, other tools, and what can run out.  Each line begins with
+ok, warning or problem; below the last two stands what to do, after an arrow.
+
+It makes no directory and opens no lock file.  A probe of its own in the directory is gone at once.
+A file system that does not answer within 5 seconds is a problem, and the last line.
+
+Exit status: 0 if all is well, 1 if there is a warning, 2 if there is a problem; 64 for a wrong
+command line.
+
+Example, for the environment of a user's cron jobs and units:
+
+  sudo -u backup env -i PATH="$PATH" lockutils doctor
+"""
+
+
+def doctor(arguments: list[str]) -> int:
+    """Examine what ``arguments`` name, and print what is found.
+
+    :return: the exit status
+    :raises UsageError: if the arguments are wrong
+    """
+    given, words = parse(arguments, OPTIONS, PROGRAM)
+    if "--help" in given:
+        sys.stdout.write(help_of(USAGE, OPTIONS, EPILOG))
+        return 0
+    if len(words) > 1:
+        raise UsageError(f"one directory at a time: {words[1]!r} (see {PROGRAM} --help)")
+    if words and not words[0]:
+        raise UsageError("DIR must be a path, not ''")
+    # a path may have what the terminal's encoding lacks
+    if sys.stdout is not None:  # else it was closed when we were started
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    findings = examine(*words)
+    levels = _print_json(findings) if "--json" in given else _print_lines(findings)
+    return max(map(LEVELS.index, levels))
+
+
+def _print_json(findings: Iterable[Finding]) -> list[str]:
+    names = ("check", "level", "message", "advice")
+    found = [{name: getattr(one, name) for name in names} for one in findings]
+    levels = [one["level"] for one in found]
+    _print(json.dumps({"level": max(levels, key=LEVELS.index), "checks": found}, indent=2))
+    return levels
+
+
+def _print_lines(findings: Iterable[Finding]) -> list[str]:
+    """Print each as it comes: one that hangs is not to keep back the others."""
+    levels = []
+    for one in findings:
+        levels.append(one.level)
+        _print(f"{one.level:8} {one.check:12} {one.message}")
+        if one.advice:
+            _print(f"{'':21} -> {one.advice}")
+    _print(", ".join(f"{levels.count(level)} {level}" for level in LEVELS))
+    return levels
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # nobody reads on; the exit status tells all the same
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
