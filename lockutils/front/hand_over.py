@@ -64,9 +64,9 @@ def _after_in_parent() -> None:
             if waiter.request is not None:
                 waiter.request.leave_to_child()
         del lock._holds[: len(holds)]
-        for waiter, hold, *_ in holds:
+        for waiter, hold, _, level in holds:
             next(hold, None)
-            observe.ended(waiter)
+            observe.ended(waiter, level)
 
 
 def _is_answered(reading: int) -> bool:

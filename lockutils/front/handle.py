@@ -243,8 +243,13 @@ class Lock(Handle):
             limit = sys.getrecursionlimit()
             sys.setrecursionlimit(limit + _ROOM)
             _finish(limit, self._queue, hold)
-        if hold[2]:
-            observe.released(self, hold)
+        finally:
+            if hold[2]:
+                try:
+                    observe.released(self, hold)
+                except BaseException:  # of a signal handler: it must not make a holder for good
+                    observe.ended(hold[0], hold[3])
+                    raise
 
     def _failure(self, waited: float) -> AcquireLockFailedException:
         if self._timeout is False:

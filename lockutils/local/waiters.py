@@ -76,8 +76,8 @@ class Waiter:
 
     #: with one item, until the waiter commits itself to the lock, or is passed; set before parker
     token: list[None]
-    #: while it holds, if that was told: the event; set by whoever told it
-    told: list[Event]
+    #: what was told of the acquisition; set by whoever told it
+    told: Event
     #: since when it is woken and has not run, where a loop or hub must run it; set before parker
     woken: float
     #: seconds since the epoch: when it began to wait, or when it had waited and acquired the lock;
@@ -233,8 +233,7 @@ def _after_drop(queue: WaitQueue, waiter: Waiter, level: Level | None, scoped: b
     """Tell that the last reference to a handle that held was dropped, and where."""
     if sys.is_finalizing():
         return  # to hold until the process ends is no slip
-    if level is None or waiter.ended:
-        _modules["lockutils.observe"].ended(waiter)
+    _modules["lockutils.observe"].ended(waiter, level)
     if scoped:
         return  # what an exception of a signal handler has left behind
     registries = _modules["lockutils.local.registry"].registries_of_names()

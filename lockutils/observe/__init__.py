@@ -36,11 +36,9 @@ def acquired(lock: Lock, waiter: Waiter, since: float, waited: float) -> None:
 def released(lock: Lock, hold: Hold) -> None:
     """Tell that ``hold`` of ``lock`` has ended."""
     waiter, _, since, level = hold
-    if level is not None and not waiter.ended:
-        return  # it is held still, by another level
-    if lock._do_log and log.enabled():
+    if (level is None or waiter.ended) and lock._do_log and log.enabled():
         log.released(lock.name, lock._do_log, monotonic() - since)
-    ended(waiter)
+    ended(waiter, level)
 
 
 def told(kind: Kind, lock: Lock, waiter: Waiter, waited: float | None = None) -> None:
@@ -48,10 +46,12 @@ def told(kind: Kind, lock: Lock, waiter: Waiter, waited: float | None = None) ->
     _events().told(kind, lock, waiter, waited)
 
 
-def ended(waiter: Waiter) -> None:
-    """Tell those who know that ``waiter`` holds that it does not any more."""
+def ended(waiter: Waiter, level: object) -> None:
+    """Tell the subscribers who know that ``waiter`` holds that it does not any more."""
+    if level is not None and not waiter.ended:
+        return  # it is held still, by another level
     told = getattr(waiter, "told", None)
-    if told:
+    if told is not None:
         _events().released(told)
 
 

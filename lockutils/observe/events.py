@@ -9,7 +9,9 @@ import inspect
 import os
 import sys
 import time
+from collections import deque
 from time import monotonic
+from weakref import ref
 
 from lockutils.local.caller import current_greenlet, current_thread
 from lockutils.local.waiters import snapshot
@@ -19,7 +21,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Literal, TypeAlias
-    from weakref import ref
 
     from lockutils.front.handle import Lock
     from lockutils.local.caller import Thread
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     Kind: TypeAlias = Literal[
         "waiting", "acquired", "released", "timed_out", "refused", "aborted", "lost"
     ]
+    #: a native thread, and a greenthread in it
+    Caller: TypeAlias = tuple[Thread, ref[object] | None]
 
 __all__ = ["Event", "subscribe"]
 
@@ -66,7 +69,7 @@ class Event:
         "waited",
     )
 
-    #: of an acquisition: who was told, and in which process; since when the lock is held
+    #: of an acquisition: who was told so far, and in which process; since when the lock is held
     _told: list[Subscription]
     _process: int
     _since: float
@@ -120,6 +123,10 @@ class Subscription:
         """Call the callback; log what it raises, each type of exception once."""
         if not self.is_on:
             return
+        if event.kind == "acquired":
+            event._told.append(
+                self
+            )  # at the last moment: an interrupt may leave out those after it
         try:
             self._callback(event)
         except Exception as error:
@@ -181,23 +188,21 @@ def acquired(lock: Lock, waiter: Waiter, since: float, waited: float) -> None:
     if _is_in_callback():
         return  # it would go on without end
     event = _event("acquired", lock, waiter, waited)
-    event._told = snapshot(subscribers)
+    event._told = []
     event._process = os.getpid()
     event._since = since
-    waiter.told = [event]
-    _tell(event, event._told)
+    waiter.told = event
+    _tell(event, snapshot(subscribers))
 
 
-def released(told: list[Event]) -> None:
-    """Tell that a hold has ended, those who were told of its acquisition.
+def released(known: Event) -> None:
+    """Tell that a hold has ended, those who were told of its acquisition and not yet of its end.
 
-    :param told: with that event, until one of those who may know of the end takes it out
+    Called again, it tells those who were left out because a signal handler raised.
+
+    :param known: what was told of the acquisition
     """
-    try:
-        known = told.pop()
-    except IndexError:
-        return
-    if known._process != os.getpid():
+    if not known._told or known._process != os.getpid():
         return  # the parent's
     held = monotonic() - known._since
     names = known.name, known.template, known.prefix
@@ -215,48 +220,57 @@ def _event(kind: Kind, lock: Lock, waiter: Waiter, waited: float | None) -> Even
 
 # --- who runs callbacks at the moment
 
-#: what a caller is about to tell: the event of which the callbacks run, and those after it
-_telling: dict[tuple[Thread, ref[object] | None], list[tuple[Event, list[Subscription]]]] = {}
+#: what a caller is about to tell: the event of which the callbacks run, and those after it.  By
+#: weak reference: a signal handler may keep the caller from taking it out, and must not silence it
+_telling: dict[Caller, ref[deque[tuple[Event, list[Subscription]]]]] = {}
 
 
-def _caller() -> tuple[Thread, ref[object] | None]:
+def _caller() -> Caller:
     # not its task: a callback cannot be left before it ends
     return current_thread(), current_greenlet() if "greenlet" in _modules else None
 
 
+def _under_way(caller: Caller) -> deque[tuple[Event, list[Subscription]]] | None:
+    reference = _telling.get(caller)
+    return None if reference is None else reference()
+
+
 def _is_in_callback() -> bool:
-    return bool(_telling) and _caller() in _telling
+    return bool(_telling) and _under_way(_caller()) is not None
 
 
 def _tell(event: Event, to: list[Subscription]) -> None:
-    """Tell ``event``, in this callback's turn or, if one runs, when that has ended.
+    """Tell ``event`` now, or after the callback in which this caller is.
 
     A callback of a metrics library may be under a guard of that library when a finaliser
     releases a lock, and must not be called again below it.
 
+    :param to: each is taken out just before it is told
     :raises BaseException: the first that is no :class:`Exception`, when all are told
     """
     caller = _caller()
-    under_way = _telling.get(caller)
+    under_way = _under_way(caller)
     if under_way is not None:
         under_way.append((event, to))
         return
-    events = [(event, to)]
+    events = deque([(event, to)])
     problem: BaseException | None = None
     try:
-        _telling[caller] = events
-        for event, to in events:  # the list may grow meanwhile
-            for subscription in to:
-                try:
-                    subscription.tell(event)
-                except BaseException as error:
-                    problem = problem or error
+        _telling[caller] = ref(events)
+        while events:
+            event, to = events[0]
+            try:
+                while to:
+                    to.pop(0).tell(event)
+                events.popleft()
+            except IndexError:
+                pass  # another thread that has the handle took the last one out
+            except BaseException as error:
+                problem = problem or error
     finally:
-        # twice: a mark that is left behind would silence this caller for good
-        try:
-            _telling.pop(caller, None)
-        except BaseException:
-            _telling.pop(caller, None)
-            raise
+        _telling.pop(caller, None)
     if problem is not None:
-        raise problem
+        try:
+            raise problem
+        finally:
+            problem = None  # its traceback has this frame, and so would be for the collector

@@ -4,12 +4,15 @@ import asyncio
 import logging
 import os
 import pickle
+import random
 import signal
 import threading
 import time
+from collections import Counter
 
 import pytest
 from lock_peers import GREENTHREADS, WATCHDOG, Background, run_python, until
+from stepping import each_step
 
 import lockutils
 from lockutils import events, observe
@@ -676,6 +679,68 @@ def test_a_callback_of_waiting_may_take_the_very_lock(subscribe):
     subscribe(callback)
     Background(by_with, lockutils.lock("contended", timeout=WATCHDOG)).result()
     assert seen == ["waiting", "acquired", "released"]
+
+
+class Interrupt(BaseException):
+    pass
+
+
+def interrupt():
+    raise Interrupt
+
+
+def test_an_interrupt_anywhere_leaves_a_free_lock_and_a_caller_that_is_told(told):
+    off = []
+    for step in each_step(interrupt, only_handlers=True):
+        del told[:]
+        try:
+            with step:
+                by_with(lockutils.lock("x"))
+        except Interrupt:
+            pass
+        step._last.clear()  # the frames, which have the handle
+        if kinds(told) not in ([], ["acquired", "released"]):
+            off.append(step.where)
+        del told[:]
+        assert try_and_release(lockutils.lock("x", blocking=False)), step.where
+        assert kinds(told) == ["acquired", "released"], step.where
+    # nobody can say whether a callback that was interrupted before its first line has run
+    assert len(off) <= 3
+    assert {where.partition(":")[0] for where in off} <= {events.subscribe.__code__.co_filename}
+
+
+def test_the_events_of_each_lock_add_up(told):
+    """Threads and tasks, some of which are cancelled, or wait in vain, or have no time."""
+
+    def use(chance):
+        for _ in range(100):
+            lock = lockutils.lock(f"lock-{chance.randrange(3)}", shared=chance.random() < 0.3)
+            if lock.acquire(timeout=chance.choice([0, 0.0001, WATCHDOG])):
+                lock.release()
+
+    async def use_once(chance):
+        async with lockutils.lock(f"lock-{chance.randrange(3)}"):
+            await asyncio.sleep(0.0001 * chance.random())
+
+    async def use_and_cancel(chance):
+        for _ in range(20):
+            tasks = [asyncio.ensure_future(use_once(chance)) for _ in range(5)]
+            await asyncio.sleep(0.001 * chance.random())
+            for task in tasks:
+                if chance.random() < 0.5:
+                    task.cancel()
+            await asyncio.wait(tasks)
+
+    threads = [Background(use, random.Random(seed)) for seed in range(4)]
+    threads += [Background(asyncio.run, use_and_cancel(random.Random(seed))) for seed in range(2)]
+    for thread in threads:
+        thread.result()
+    for name in ("lock-0", "lock-1", "lock-2"):
+        of_name = [event for event in told if event.name == name]
+        counts = Counter(kinds(of_name))
+        waited = sum(event.kind == "acquired" and event.waited > 0 for event in of_name)
+        assert counts["acquired"] == counts["released"] > 0
+        assert counts["waiting"] == waited + counts["timed_out"] + counts["aborted"] > 0
 
 
 # --- processes
