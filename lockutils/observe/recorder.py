@@ -61,6 +61,8 @@ class Recorder:
         self._make = instruments
         self._label = label or template_of
         self._guarded = guarded
+        #: modules that take none of those guards
+        self._harmless: set[object] = set()
         self._series: dict[Labels, Instruments] = {}
         self._late: deque[Event] = deque()
 
@@ -76,9 +78,13 @@ class Recorder:
             self._record(late)
 
     def _is_under_guard(self, frame: FrameType | None) -> bool:
+        harmless = self._harmless
         while frame is not None:
-            if str(frame.f_globals.get("__name__")).startswith(self._guarded):
-                return True
+            module = frame.f_globals.get("__name__")
+            if module not in harmless:
+                if str(module).startswith(self._guarded):
+                    return True
+                harmless.add(module)
             frame = frame.f_back
         return False
 
