@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from _operator import methodcaller
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -112,7 +110,14 @@ class Parker:
         raise NotImplementedError
 
 
-_begin = methodcaller("send", None)
+async def _some_coroutine() -> None:
+    """Something whose type has what :func:`run` needs, without an import of ``types``."""
+
+
+_coroutine = _some_coroutine()
+#: not a methodcaller, whose calls by several threads mix up their arguments in Python 3.13t
+_send = type(_coroutine).send
+_coroutine.close()
 
 
 def run(make: Callable[..., Any], *arguments: object) -> Any:
@@ -123,7 +128,7 @@ def run(make: Callable[..., Any], *arguments: object) -> Any:
     try:
         # Made and begun by one call into C: Python complains of a coroutine that was made and
         # that a signal handler has kept from its beginning.
-        next(map(_begin, map(make, *zip(arguments))))
+        next(map(_send, map(make, *zip(arguments)), (None,)))
     except StopIteration as done:
         return done.value
     raise RuntimeError("a blocking acquisition was given the parker of a task")

@@ -1,6 +1,7 @@
 """Who holds a lock file and who waits for it, as /proc tells."""
 
 import fcntl
+import gc
 import os
 import signal
 import struct
@@ -10,7 +11,7 @@ import tempfile
 import time
 
 import pytest
-from lock_peers import HOLDER, OURS, WATCHDOG, sleeps_for_a_lock, until
+from lock_peers import HOLDER, OURS, WATCHDOG, open_descriptors, sleeps_for_a_lock, until
 
 import lockutils
 from lockutils.backends.file import proc
@@ -383,3 +384,19 @@ def test_what_stays_held_is_held_whatever_else_goes_on(directory, peer, peers, t
     seen = [directory.status("name")[0] for _ in range(300)]
     assert {tuple(pids(holders)) for holders in seen if holders} == {(other.process.pid,)}
     print(sum(not holders for holders in seen))
+
+
+def test_leaves_nothing_open_and_no_cycle_that_has(peer, directory):
+    """A search that ended early kept a directory of /proc open until the next collection."""
+    peer()
+    peer(waits=True)
+    gc.collect()
+    gc.disable()
+    try:
+        before = open_descriptors()
+        for _ in range(3):
+            assert directory.is_held("name")
+            assert len(directory.status("name")[0]) == 1
+        assert open_descriptors().items() <= before.items()
+    finally:
+        gc.enable()

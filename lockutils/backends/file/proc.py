@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     #: device and inode
     File: TypeAlias = tuple[int, int]
 
-_CHUNK = 65536
 #: the kernel renders as much of a table in one go; between two of them it changes
 _PAGE = 4096
 #: how much of a command line is told
@@ -136,13 +135,14 @@ def takers_of(status: os.stat_result) -> list[tuple[bytes, int]]:
 class Process:
     """The files that a process has open, looked at once and as far as needed."""
 
-    __slots__ = ("_facts", "_found", "_rest", "pid")
+    __slots__ = ("_facts", "_found", "_names", "pid")
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self._facts: tuple[str | None, float | None] | None = None
         self._found: dict[File, list[str]] = {}
-        self._rest = self._walk()
+        #: descriptors that were not looked at yet
+        self._names: list[str] | None = None
 
     def locks_on(self, file: File) -> Iterator[list[Line]]:
         """Yield the locks that it has on a file by each of its descriptors.
@@ -155,7 +155,7 @@ class Process:
             if count < len(found):
                 yield self._locks_of(found[count])
                 count += 1
-            elif next(self._rest, None) is None:
+            elif not self._look_at_next():
                 return
 
     def facts(self) -> tuple[str | None, float | None]:
@@ -164,27 +164,26 @@ class Process:
             self._facts = command_of(self.pid), begin_of(self.pid)
         return self._facts
 
-    def _walk(self) -> Iterator[bool]:
-        """Note which file each descriptor is of."""
+    def _look_at_next(self) -> bool:
+        """Note which file one more descriptor is of; ``False`` if there is none."""
+        if self._names is None:
+            try:
+                # the latest last, where it is taken first: who uses a lock for a moment has just
+                # opened it
+                self._names = os.listdir(f"/proc/{self.pid}/fd")
+            except (FileNotFoundError, ProcessLookupError):
+                self._names = []  # it has ended
+        if not self._names:
+            return False
+        name = self._names.pop()
         try:
-            directory = os.open(f"/proc/{self.pid}/fd", os.O_RDONLY | os.O_DIRECTORY)
-        except (FileNotFoundError, ProcessLookupError):
-            return
-        try:
-            # the latest first: who uses a lock for a moment has just opened it
-            for name in reversed(os.listdir(directory)):
-                try:
-                    status = os.stat(name, dir_fd=directory)
-                except PermissionError:
-                    raise
-                except OSError:
-                    continue  # it was closed meanwhile, or cannot be looked at, as on a dead NFS
-                self._found.setdefault((status.st_dev, status.st_ino), []).append(name)
-                yield True
-        except (FileNotFoundError, ProcessLookupError):
-            return  # it has ended
-        finally:
-            os.close(directory)
+            status = os.stat(f"/proc/{self.pid}/fd/{name}")
+        except PermissionError:
+            raise
+        except OSError:
+            return True  # it was closed meanwhile, or cannot be looked at, as on a dead NFS
+        self._found.setdefault((status.st_dev, status.st_ino), []).append(name)
+        return True
 
     def _locks_of(self, name: str) -> list[Line]:
         try:
@@ -247,13 +246,6 @@ def read(path: str, limit: int | None = None) -> bytes:
 
     :raises OSError: if it cannot be read
     """
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        if limit is not None:
-            return os.read(fd, limit)
-        parts = []
-        while part := os.read(fd, _CHUNK):
-            parts.append(part)
-        return b"".join(parts)
-    finally:
-        os.close(fd)
+    # A file object: a signal handler may raise before there is a "try", and it closes all the same.
+    with open(path, "rb", 0) as file:
+        return (file.readall() if limit is None else file.read(limit)) or b""
