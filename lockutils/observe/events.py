@@ -6,6 +6,7 @@ Imported by programs that subscribe, and never else.
 from __future__ import annotations
 
 import inspect
+import logging
 import os
 import sys
 import time
@@ -124,9 +125,8 @@ class Subscription:
         if not self.is_on:
             return
         if event.kind == "acquired":
-            event._told.append(
-                self
-            )  # at the last moment: an interrupt may leave out those after it
+            # at the last moment: a signal handler may raise before those that come after it
+            event._told.append(self)
         try:
             self._callback(event)
         except Exception as error:
@@ -134,8 +134,6 @@ class Subscription:
                 return
             self._failures.add(type(error))
             try:
-                import logging
-
                 logging.getLogger("lockutils").exception(
                     "%r has failed, subscribed to the events of locks; it goes on being called, "
                     "and another %s is not logged",
