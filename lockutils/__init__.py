@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from lockutils.cli.wrapper import main
     from lockutils.front.status import status
     from lockutils.observe import debug as debug
+    from lockutils.observe import events as events
+    from lockutils.observe import opentelemetry as opentelemetry
+    from lockutils.observe import prometheus as prometheus
     from lockutils.observe.status import Status
     from lockutils.oslo import fixture as fixture
     from lockutils.oslo.global_conf import CONF as CONF
@@ -90,7 +93,7 @@ _LATER = {
     "status": "front.status",
     "synchronized_with_prefix": "oslo.names",
 }
-_MODULES_LATER = ("debug", "fixture")
+_MODULES_LATER = ("debug", "events", "fixture", "opentelemetry", "prometheus")
 
 if not TYPE_CHECKING:  # to a type checker, every name would be right
 

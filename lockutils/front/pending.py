@@ -6,10 +6,12 @@ import sys
 from time import monotonic, time
 from weakref import ref
 
+from lockutils import observe
 from lockutils.errors import DeadlockError, SlotsMismatchError
+from lockutils.local.shared_waiters import SharedWaiter
 from lockutils.local.wait_queue import granted
 from lockutils.local.waiters import take_turn
-from lockutils.observe import log
+from lockutils.observe import log, subscribers
 from lockutils.parking import blocking_parker, may_import, task_parker
 from lockutils.parking.deadline import Deadline
 from lockutils.parking.on_thread import ThreadParker
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from lockutils.front.handle import Lock
     from lockutils.local.shared_waiters import Level
     from lockutils.local.waiters import Waiter
+    from lockutils.observe.events import Kind
     from lockutils.observe.long_wait import LongWait
     from lockutils.parking.base import Parker
 
@@ -108,6 +111,8 @@ class PendingAcquire:
                         self.start = monotonic()
                         parker = task_parker() if self.by_task else blocking_parker()
                         deadline = Deadline(timeout, parker.clock, ref(self))
+                        if subscribers:
+                            observe.told("waiting", lock, waiter)
                     waiter.token, waiter.woken = [None], 0.0
                     if await self._wait_for_turn(waiter, parker, deadline):
                         if self._keep(hold, waiter):
@@ -117,10 +122,17 @@ class PendingAcquire:
                 next(hold, None)
                 hold, waiter = None, waiter.again()
             next(hold, None)
+            waited, self.start = monotonic() - self.start if self.start else 0.0, 0.0
+            if subscribers:
+                kind: Kind = "refused" if parker is None else "timed_out"
+                observe.told(kind, lock, waiter, waited)
             return lock
         except BaseException:
             if hold is not None:
                 lock._undo(hold, self.level or waiter)
+            # not if it was acquired: then it was released
+            if self.start and subscribers and not hasattr(waiter, "told"):
+                observe.told("aborted", lock, waiter, monotonic() - self.start)
             raise
 
     def _keep(self, hold: Generator[None, None, None], waiter: Waiter) -> bool:
@@ -130,11 +142,13 @@ class PendingAcquire:
         if waiter.passed:
             return False
         waiter.entered(lock._queue)
-        logs = lock._do_log and log.enabled()
-        now = monotonic() if logs else 0.0
+        watched = subscribers or (lock._do_log and log.enabled())
+        now = monotonic() if watched else 0.0
+        if isinstance(waiter, SharedWaiter):
+            waiter.acquired_at = now
         lock._holds.append((waiter, hold, now, self.level))
-        if logs:
-            log.acquired(lock.name, lock._do_log, now - self.start if self.start else 0.0)
+        if now:
+            observe.acquired(lock, waiter, now, now - self.start if self.start else 0.0)
         return True
 
     async def _wait_for_turn(self, waiter: Waiter, parker: Parker, deadline: Deadline) -> bool:
