@@ -27,7 +27,7 @@ def _line(*modes, gives_up=False):
 
 #: by name: the processes, and options of the machine
 SMALL = {
-    "three, default": ([comes(DEFAULT)] * 3, {"records": True}),
+    "three, default": ([comes(DEFAULT)] * 3, {}),
     "three, fair": ([comes(FAIR)] * 3, {}),
     "default and fair": ([comes(DEFAULT), comes(FAIR), comes(DEFAULT)], {}),
     "three that find it held": ([comes(FAIR, **_HELD)] * 3, {"numbers": 4}),
@@ -52,6 +52,8 @@ SMALL = {
     ),
     "one of four is stopped": (_line(*_FOUR), {"stops": 1, "crashes": False}),
     "two of three are stopped": (_line(*_FOUR[:3]), {"stops": 2}),
+    "three of four are stopped": (_line(*_FOUR), {"stops": 3, "crashes": False}),
+    "a stopped one goes on": (_line(*_FOUR[:3]), {"stops": 1, "continues": True}),
     "one is stopped, in strict order": (_line(DEFAULT, FAIR, DEFAULT), {"stops": 1}),
     "two threads, both may give up": (
         [threads(FAIR, FAIR, gives_up=(0, 1)), in_line(0, FAIR)],
@@ -98,7 +100,8 @@ LARGE = {
 }
 ALL = SMALL | LARGE
 
-_OVERTAKES, _STUCK = "overtakes somebody who came before", "nobody goes on"
+_OVERTAKES = "overtakes somebody who came before"
+_STUCK, _LOST = "nobody goes on", "no end can be reached"
 _LEFT, _LEFT_BEHIND = "something is left", "something is left after a cancellation"
 #: by what is left out of the protocol: where that is seen, and as what
 CURES = {
@@ -109,12 +112,14 @@ CURES = {
         "a ticket is turned into a read lock",
     ),
     "a look after each sleep": ("readers and writers in line", _OVERTAKES),
-    "a look that does not see who waits": ("two of three are stopped", "no end can be reached"),
+    "a look that does not see who waits": ("two of three are stopped", _LOST),
     "a last look after a ticket was taken along": ("two threads", _OVERTAKES),
     "nobody passes the strict": ("readers and writers in line", _OVERTAKES),
     "two at the lock file": ("two of three are stopped", "three sleep on the lock file"),
+    "the look of the second in line": ("two of three are stopped", _STUCK),
     "the look of the third in line": ("two of three are stopped", _STUCK),
     "the look of those behind the third": ("one of four is stopped", _STUCK),
+    "a try of those behind the third": ("three of four are stopped", _LOST),
     "a watch before the try": ("slots", _STUCK),
     "a ticket is given back on giving up": ("all may give up", _LEFT_BEHIND),
     "a mark to publish by": ("a helper that is slow", _LEFT),
@@ -128,6 +133,7 @@ CURES = {
 #: what is done for other reasons: without it, too, all that is looked at here is so
 OTHER_REASONS = {
     "the record lock before the flock": "three, default",
+    "a second that leaves the free lock to the first": "two of three are stopped",
     "numbers behind those of late": "two threads, both may give up",
     "a claim that is beyond all others": "two threads, both may give up",
 }
