@@ -185,9 +185,10 @@ class Machine:
         return number
 
     def _sorted(self, parts, tool, stops):
-        order_after = tuple(sorted(self._same, key=lambda position: parts[position][0]))
-        if order_after == self._same:
-            return (tuple(parts), tool, stops), order_after
+        numbers = [number for number, _ in parts]
+        if numbers == sorted(numbers):
+            return (tuple(parts), tool, stops), self._same
+        order_after = tuple(sorted(self._same, key=numbers.__getitem__))
         new = [
             (number, tuple([tuple([row[position] for position in order_after]) for row in rows]))
             for number, rows in (parts[position] for position in order_after)
