@@ -100,10 +100,12 @@ def find(
     """
     if path == "":
         raise UsageError("--lock-path must be the path of a directory, not ''")
-    if not os.path.exists("/proc/locks"):
-        say("this system does not tell who has a file locked: there is no /proc/locks")
-        return EX_UNAVAILABLE
+    from lockutils.backends.file.proc import trouble
     from lockutils.cli.listing import locks_of
+
+    if why := trouble():
+        say(f"this system does not tell who has a file locked: {why}")
+        return EX_UNAVAILABLE
 
     try:
         directory = lock_directory(path, make=False)

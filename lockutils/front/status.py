@@ -6,6 +6,7 @@ import os
 
 from lockutils.backends.file.naming import key_of, name_of
 from lockutils.backends.file.proc import begin_of
+from lockutils.errors import Holder
 from lockutils.front import settings
 from lockutils.front.arguments import check_options, warn_of_path
 from lockutils.front.lock import registry_of
@@ -15,7 +16,6 @@ from lockutils.observe.status import Status
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lockutils.backends.base import Backend
-    from lockutils.errors import Holder
     from lockutils.front.settings import StrPath
     from lockutils.local.lock_by_key import Semaphores
     from lockutils.local.wait_queue import WaitQueue
@@ -73,7 +73,7 @@ def _here(queue: WaitQueue | None) -> tuple[list[Holder], list[Holder]]:
         if waiter.scoped is not None:
             holders.append(waiter.as_holder())
             if holders[-1].since is None:
-                holders[-1].not_before = begin_of(os.getpid())
+                holders[-1].not_before = begin_of("self")
         elif waiter.parker is not None:  # else it tries, or is about to leave
             waiters.append(waiter.as_holder())
     return holders, waiters
@@ -84,7 +84,8 @@ def _joined(here: list[Holder], queue: WaitQueue | None, outside: list[Holder]) 
     # a lock of this process alone says nothing of the file, which another library may hold
     if any(waiter.request is not None for waiter in queue.holders()) if queue else False:
         pid = os.getpid()
-        outside = [holder for holder in outside if holder.pid != pid]
+        # one of whom nothing is known at all is us, where the system tells of no process
+        outside = [holder for holder in outside if holder.pid != pid and holder != Holder()]
     return here + outside
 
 

@@ -250,6 +250,37 @@ def test_of_a_hidden_process_is_said_that_it_is_not_visible(
     assert pids(directory.status("name")[0]) == [other.process.pid]
 
 
+OTHER_PROC = ["unshare", "--pid", "--fork", "--kill-child"]
+NO_PROC = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /proc; exec "$@"', "sh"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="makes namespaces")
+@pytest.mark.parametrize("where", [OTHER_PROC, NO_PROC], ids=["another-proc", "no-proc"])
+def test_without_a_proc_of_ones_own(peer, peers, tmp_path, where):
+    """Numbers of another namespace are strangers here; and we are not told of twice."""
+    peer()
+    source = (
+        "import sys, lockutils\n"
+        "how = {'external': True, 'lock_path': sys.argv[1]}\n"
+        "with lockutils.lock('own', **how) as handle:\n"
+        "    print(handle.locked(), *lockutils.status('own', **how).holders)\n"
+        "    print(lockutils.status('own', **how).holders[0].not_before)\n"
+        "print(lockutils.lock('name', **how).locked(), *lockutils.status('name', **how).holders)\n"
+        "print(*lockutils.status('own', **how).holders)"
+    )
+    inside = peers.start(*where, sys.executable, "-c", source, tmp_path)
+
+    own = inside.hear()
+    assert own.startswith("True process ")
+    assert own.endswith(" (thread MainThread)")
+    if where is OTHER_PROC:
+        assert time.time() - float(inside.hear()) < WATCHDOG
+    else:
+        assert inside.hear() == "None"
+    assert inside.hear() == "True a process that is not visible from here"
+    assert inside.hear() == ""
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
 @pytest.mark.parametrize("kind", ["flock", "lockf"])
 def test_of_another_user_only_what_is_certain(peers, kind):
