@@ -6,7 +6,7 @@ import os
 
 from lockutils.backends.file.naming import key_of, name_of
 from lockutils.backends.file.proc import begin_of
-from lockutils.errors import Holder
+from lockutils.errors import Holder, LockPathError
 from lockutils.front import settings
 from lockutils.front.arguments import check_options, warn_of_path
 from lockutils.front.lock import registry_of
@@ -58,11 +58,14 @@ def look(key: str, queue: WaitQueue | None, backend: Backend | None) -> Status:
 
 
 def holders_of(queue: WaitQueue, backend: Backend | None, key: str) -> list[Holder]:
-    """Return who holds a lock; those who wait for it are not looked for."""
+    """Return who holds a lock, as far as that can be told; who waits for it is not looked for."""
     holders, _ = _here(queue)
     if backend is None:
         return holders
-    outside, _ = backend.status(key, waiters=False)
+    try:
+        outside, _ = backend.status(key, waiters=False)
+    except LockPathError:
+        return holders
     return _joined(holders, queue, outside)
 
 

@@ -260,3 +260,12 @@ def test_with_the_proc_of_another_namespace_it_names_nobody(cli, hold):
     result = cli.call(["unshare", "--pid", "--fork", "--kill-child", *words])
     assert (result.returncode, result.stdout) == (69, "")
     assert "/proc is that of another pid namespace" in result.stderr
+
+
+def test_what_is_no_file_is_no_free_lock(cli, ls):
+    cli.lock_path.mkdir()
+    (cli.lock_path / "directory").mkdir()
+    (cli.lock_path / "link").symlink_to("nowhere")
+    os.mkfifo(cli.lock_path / "pipe")
+    (cli.lock_path / "lock").touch()
+    assert [words(line)[0] for line in lines(ls("--all"))[1:]] == ["lock"]
