@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from os import environ as _environ
+from sys import modules as _modules
 
 from lockutils.errors import (
     AcquireLockFailedException,
@@ -124,3 +125,12 @@ if _environ.get("LOCKUTILS_WATCH_ORDER") == "1":
     from lockutils.observe.debug import watch_order as _watch_order
 
     _watch_order()
+
+if _environ.get("LOCKUTILS_WATCH_DEADLOCKS") == "1":
+    from lockutils.observe.debug import watch_deadlocks as _watch_deadlocks
+
+    _watch_deadlocks()
+
+if "eventlet" in _modules or "gevent" in _modules:
+    # now, since a native thread that waits among greenthreads must not import anything
+    from lockutils.observe import long_wait as _long_wait  # noqa: F401

@@ -13,6 +13,7 @@ from lockutils.front.pending import PendingAcquire
 from lockutils.local.waiters import Waiter, snapshot, take_turn
 from lockutils.observe import log, subscribers
 from lockutils.parking.base import run
+from lockutils.parking.deadline import LONG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -254,7 +255,12 @@ class Lock(Handle):
     def _failure(self, waited: float) -> AcquireLockFailedException:
         if self._timeout is False:
             return AcquireLockFailedException(self.name, 0.0, self._holder())
-        return LockTimeout(self.name, waited, self._holder())
+        failure = LockTimeout(self.name, waited, self._holder())
+        if waited >= LONG:
+            from lockutils.observe.long_wait import deadlock_at_timeout
+
+            failure.deadlock = deadlock_at_timeout(self, Waiter(), monotonic() - waited)
+        return failure
 
     def _holder(self) -> Holder | None:
         from lockutils.front.status import holders_of

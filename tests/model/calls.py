@@ -36,6 +36,12 @@ LOOKS_NEAR = call(
 LOOKS_BETWEEN = call(
     "look", TICKETS, "QueueEntry._nearest", "self._find(fd, found[0] + 1", "looks in between"
 )
+LOOKS_HOW_FAR = call(
+    "look", TICKETS, "QueueEntry.distance", "number - HALF, HALF", "looks how far back it is"
+)
+LOOKS_IF_HELD = call(
+    "look_held", FILE, "FileRequest._ticket_ahead", "self._range.is_held()", "looks if it is held"
+)
 WAITS_FOR_TICKET = call(
     "wait_ticket", FILE, "FileRequest._wait_for_turn", "sleeper.lock_span(", "sleeps for a ticket"
 )

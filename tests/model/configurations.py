@@ -27,7 +27,7 @@ def _line(*modes, gives_up=False):
 
 #: by name: the processes, and options of the machine
 SMALL = {
-    "three, default": ([comes(DEFAULT)] * 3, {"records": True}),
+    "three, default": ([comes(DEFAULT)] * 3, {}),
     "three, fair": ([comes(FAIR)] * 3, {}),
     "default and fair": ([comes(DEFAULT), comes(FAIR), comes(DEFAULT)], {}),
     "three that find it held": ([comes(FAIR, **_HELD)] * 3, {"numbers": 4}),
@@ -50,8 +50,16 @@ SMALL = {
         [comes(DEFAULT, gives_up=True), comes(FAIR, gives_up=True), comes(FAIR)],
         {"numbers": 4},
     ),
-    "one of four is stopped": (_line(*_FOUR), {"stops": 1, "crashes": False}),
     "two of three are stopped": (_line(*_FOUR[:3]), {"stops": 2}),
+    "the first of four is stopped, and two more": (
+        [in_line(0, DEFAULT, stopped=True), *_line(*_FOUR)[1:]],
+        {"stops": 2, "crashes": False},
+    ),
+    "the last of four runs alone": (
+        [*[in_line(number, DEFAULT, stopped=True) for number in range(3)], in_line(3, DEFAULT)],
+        {"looks": True},
+    ),
+    "a stopped one goes on": (_line(*_FOUR[:3]), {"stops": 1, "continues": True}),
     "one is stopped, in strict order": (_line(DEFAULT, FAIR, DEFAULT), {"stops": 1}),
     "two threads, both may give up": (
         [threads(FAIR, FAIR, gives_up=(0, 1)), in_line(0, FAIR)],
@@ -62,12 +70,16 @@ SMALL = {
     "a helper that cannot be called back": ([helped(FAIR, callable=False), comes(DEFAULT)], {}),
     "two threads": ([threads(FAIR, FAIR), comes(FAIR, **_HELD)], {"numbers": 3}),
     "a default thread before a fair one": (
-        [threads(DEFAULT, FAIR), comes(DEFAULT, **_HELD)],
+        [threads(DEFAULT, FAIR), in_line(0, DEFAULT)],
         {"numbers": 3},
     ),
     "three threads": ([threads(FAIR, FAIR, FAIR)], {"numbers": 3}),
 }
 LARGE = {
+    "two threads, default and fair, and a default one": (
+        [threads(DEFAULT, FAIR), comes(DEFAULT, **_HELD)],
+        {"numbers": 3},
+    ),
     "three default ones that find it held": ([comes(DEFAULT, **_HELD)] * 3, {}),
     "two that come twice, and a fair one": ([comes(DEFAULT, 2)] * 2 + [comes(FAIR)], {}),
     "one of three may give up": (
@@ -75,6 +87,7 @@ LARGE = {
         {},
     ),
     "four in line may give up": (_line(DEFAULT, FAIR, DEFAULT, READER, gives_up=True), {}),
+    "three of four are stopped": (_line(*_FOUR), {"stops": 3, "crashes": False}),
     "two of four are stopped": (_line(*_FOUR), {"stops": 2}),
     "two of five are stopped": (_line(*_FOUR, DEFAULT), {"stops": 2, "crashes": False}),
     "one of three that come is stopped": ([comes(DEFAULT, **_HELD)] * 3, {"stops": 1}),
@@ -98,7 +111,8 @@ LARGE = {
 }
 ALL = SMALL | LARGE
 
-_OVERTAKES, _STUCK = "overtakes somebody who came before", "nobody goes on"
+_OVERTAKES = "overtakes somebody who came before"
+_STUCK, _LOST = "nobody goes on", "no end can be reached"
 _LEFT, _LEFT_BEHIND = "something is left", "something is left after a cancellation"
 #: by what is left out of the protocol: where that is seen, and as what
 CURES = {
@@ -109,12 +123,14 @@ CURES = {
         "a ticket is turned into a read lock",
     ),
     "a look after each sleep": ("readers and writers in line", _OVERTAKES),
-    "a look that does not see who waits": ("two of three are stopped", "no end can be reached"),
+    "a look that does not see who waits": ("two of three are stopped", _LOST),
     "a last look after a ticket was taken along": ("two threads", _OVERTAKES),
     "nobody passes the strict": ("readers and writers in line", _OVERTAKES),
     "two at the lock file": ("two of three are stopped", "three sleep on the lock file"),
+    "the look of the second in line": ("two of three are stopped", _STUCK),
     "the look of the third in line": ("two of three are stopped", _STUCK),
-    "the look of those behind the third": ("one of four is stopped", _STUCK),
+    "the look of those behind the third": ("the first of four is stopped, and two more", _STUCK),
+    "a try of those behind the third": ("the last of four runs alone", _LOST),
     "a watch before the try": ("slots", _STUCK),
     "a ticket is given back on giving up": ("all may give up", _LEFT_BEHIND),
     "a mark to publish by": ("a helper that is slow", _LEFT),
@@ -128,6 +144,7 @@ CURES = {
 #: what is done for other reasons: without it, too, all that is looked at here is so
 OTHER_REASONS = {
     "the record lock before the flock": "three, default",
+    "a second that leaves the free lock to the first": "two of three are stopped",
     "numbers behind those of late": "two threads, both may give up",
     "a claim that is beyond all others": "two threads, both may give up",
 }

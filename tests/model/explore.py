@@ -7,7 +7,9 @@ whether somebody has to go on by it who can: not a crash, and not a waiter who g
 ``undoes``, whether it takes back what its process did before.
 """
 
+import gc
 from collections import deque
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 
@@ -25,6 +27,19 @@ class Found:
     trace: list = field(default_factory=list)
 
 
+@contextmanager
+def _no_collection():
+    """Keep the garbage collector from looking at all states again and again: they stay."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@_no_collection()
 def explore(model, limit=10_000_000):
     """Search breadth first, and stop at the first state in which something is wrong.
 

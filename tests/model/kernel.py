@@ -95,6 +95,12 @@ class Kernel:
 
     # --- the lock file
 
+    def _look_held(self, process, others, tool):
+        """F_OFD_GETLK on a descriptor of its own, which sees locks of the process, too."""
+        held = tool or any(other.record or other.slots for other in others)
+        mine = any(file.record or file.slot is not None for file in process.files)
+        return [(held or mine, process)]
+
     def _flock_try(self, process, others, tool, me, mode):
         if not _fits(mode, me, process, "flock", [other.flock for other in others]):
             return [(False, process)]

@@ -1,6 +1,6 @@
 """Processes that run the programs.
 
-A process may be killed before each step, or stopped for ever; its waiters may give up.  Between
+A process may be killed before each step, or stopped; its waiters may give up.  Between
 two system calls it does what it does at once, as far as other processes can tell; only its own
 threads may come in between two steps of Python.
 """
@@ -12,7 +12,7 @@ import own_tickets as own
 from checks import Checks
 from kernel import LOOKS, Kernel
 from process import DEAD, Process, locks_of
-from program_request import SLOT
+from program_request import DEFAULT, SLOT
 from settling import OVERTAKES, Settling
 from steps import DECIDES, SERVED, Step
 from threads import ENDED, INTERRUPTED, Threads
@@ -51,7 +51,8 @@ def _move(what, hangs_on):
 
 
 _LETS_GO, _LOCKS_GO = _move("lets go", True), _move("locks are gone", True)
-_CRASHES, _STOPS = _move("is killed", False), _move("is stopped for ever", False)
+_CRASHES, _STOPS = _move("is killed", False), _move("is stopped", False)
+_GOES_ON = _move("is continued", False)  # perhaps: nobody may hang on it
 
 
 class Machine:
@@ -72,7 +73,7 @@ class Machine:
         stops=0,
         crashes=True,
         looks=None,
-        records=False,
+        continues=False,
     ):
         """Make the initial state.
 
@@ -80,16 +81,20 @@ class Machine:
         :param tool: whether another tool has the record lock at first
         :param ticket: a number that one more process has at first, about to unlock it
         :param numbers: how many numbers may be used, from ``ticket`` or 0 on
-        :param stops: how many processes may be stopped for ever
+        :param stops: how many processes may be stopped
         :param crashes: whether processes may be killed
-        :param records: whether to take the steps on the record lock one by one without a tool, too
+        :param continues: whether stopped ones may go on.  If not, they are stopped for ever; a
+            process that is slow is all that one is that goes on
         :param looks: whether a look after some time is progress; if not, nobody may hang on it
         """
         self._kernel = Kernel(protocol.ring)
         self._threads = Threads()
-        self._settling = Settling(self._threads, tool or records)
+        # Another tool has the record lock alone; the second in line looks at that of the holder.
+        records = tool or sum(DEFAULT in setup.modes for setup in setups) > 1
+        self._settling = Settling(self._threads, records)
         self._checks = Checks(self._threads)
         self._crashes = crashes
+        self._continues = continues
         self._looks = bool(stops) if looks is None else looks
         self._numbers = {}
         self._processes = []
@@ -119,7 +124,7 @@ class Machine:
             after, order_after = self._sorted(parts, False, stops)
             yield Taken(True, False, -1, _LETS_GO, order_after), after
         locks = [self._locks[number] for number, _ in parts]
-        for position, (number, _) in enumerate(parts):
+        for position, (number, rows) in enumerate(parts):
             if number == self._dead or (position and parts[position - 1] == parts[position]):
                 continue  # the same as the one before can do the same
             others = (*locks[:position], *locks[position + 1 :])
@@ -136,6 +141,11 @@ class Machine:
                 stopped = self._stopped(parts, position)
                 after, order_after = self._sorted(stopped, tool, stops - 1)
                 yield Taken(False, False, position, _STOPS, order_after), after
+            if process.stopped and self._continues:
+                continued = list(parts)
+                continued[position] = self._number(process._replace(stopped=False)), rows
+                after, order_after = self._sorted(continued, tool, stops)
+                yield Taken(False, False, position, _GOES_ON, order_after), after
 
     def _steps_of(self, state, position, others):
         parts, tool, stops = state
@@ -175,9 +185,10 @@ class Machine:
         return number
 
     def _sorted(self, parts, tool, stops):
-        order_after = tuple(sorted(self._same, key=lambda position: parts[position][0]))
-        if order_after == self._same:
-            return (tuple(parts), tool, stops), order_after
+        numbers = [number for number, _ in parts]
+        if numbers == sorted(numbers):
+            return (tuple(parts), tool, stops), self._same
+        order_after = tuple(sorted(self._same, key=numbers.__getitem__))
         new = [
             (number, tuple([tuple([row[position] for position in order_after]) for row in rows]))
             for number, rows in (parts[position] for position in order_after)
@@ -196,11 +207,12 @@ class Machine:
     def _stopped(self, parts, position):
         number, rows = parts[position]
         process = self._processes[number]
+        if self._continues:
+            stopped = process._replace(stopped=True)
+        else:
+            stopped, rows = self._settling.stopped(process), ((0,) * self._count,) * len(rows)
         new = list(parts)
-        new[position] = (
-            self._number(self._settling.stopped(process)),
-            tuple((0,) * self._count for _ in rows),
-        )
+        new[position] = self._number(stopped), rows
         return new
 
     def _closed(self, parts, gone):

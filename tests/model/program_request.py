@@ -3,14 +3,14 @@
 import calls
 import own_call
 import own_tickets as own
-from kernel import LOOKS, OVER
+from kernel import LOOKS, OVER, READ
 from process import EXCLUSIVE, SHARED
 from program_tickets import Tickets
 from steps import DECIDES, Interrupt
 
 #: modes
 DEFAULT, FAIR, READER, SLOT = "default", "fair", "reader", "slot"
-#: what a look of the third in line has found
+#: what a waiter is to do next
 _AT_FILE, _GOT_IT, _AGAIN = "at the file", "got it", "again"
 
 
@@ -138,20 +138,30 @@ class Requests(Tickets):
         return _GOT_IT if got else _AGAIN
 
     def _ticket_ahead(self, number, mode):
-        """Return the ticket to sleep for, and whether to look from time to time."""
+        """Return the ticket to sleep for, and what to do after some time: a try, ``"again"``."""
         strict = mode != DEFAULT
         ahead = yield from self.ahead(number, 1 if strict else 3)
-        looks = self.has("the look of the third in line")
         if not ahead:
             return None, False
-        if strict or (ahead[0][1] and self.has("nobody passes the strict")):
-            return ahead[0][0], False
-        if len(ahead) == 1 or not self.has("two at the lock file"):
+        first, is_strict = ahead[0]
+        if strict or (is_strict and self.has("nobody passes the strict")):
+            return first, False
+        if not self.has("two at the lock file"):
             return None, False
+        if len(ahead) == 1:
+            held = True
+            if self.has("a second that leaves the free lock to the first"):
+                held = yield calls.LOOKS_IF_HELD, ()
+            return (None, False) if held else (first, self.has("the look of the second in line"))
         second, is_strict = ahead[1]
-        if len(ahead) > 2:
-            looks = "again" if self.has("the look of those behind the third") else False
-        return second, False if is_strict else looks
+        if is_strict:
+            return second, False
+        if len(ahead) == 2:
+            return second, self.has("the look of the third in line")
+        yield calls.LOOKS_HOW_FAR, ((number - self._half) % self.ring, self._half, READ)
+        if not self.has("the look of those behind the third"):
+            return second, False
+        return second, self.has("a try of those behind the third") or "again"
 
     def _was_overtaken(self, number, mode):
         now = yield own.NOW_LOWEST, ()

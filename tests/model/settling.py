@@ -102,6 +102,8 @@ class Settling:
         """Return the result of a step that changes nothing for others, and the process then."""
         if step in _RECORD and not self._records:
             return True, process
+        if step is calls.LOOKS_HOW_FAR:
+            return None, process  # which says how long to sleep, and time counts for nothing here
         if step not in (calls.UNLOCKS_RECORD, calls.UNLOCKS_FLOCK, calls.CLOSES):
             return None
         file = process.files[arguments[0]]
@@ -157,7 +159,7 @@ class Settling:
         return step.parks and not step.does(process.shared, *arguments)
 
     def stopped(self, process):
-        """Return a process that is stopped: its locks alone matter to others."""
+        """Return a process that is stopped for ever: its locks alone matter to others."""
         shared = process.shared
         rest = Shared(
             strict=shared.strict, in_line=shared.in_line, taken=shared.taken, numbers=shared.numbers

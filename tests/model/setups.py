@@ -14,14 +14,16 @@ class Setup:
     :param programs: of its threads, by name, with their arguments
     :param restless: threads whose waiters may give up
     :param number: the ticket that its only acquisition has, if it has one
+    :param stopped: whether it never takes a step
     :param shared: what is otherwise than usual
     """
 
-    def __init__(self, modes, programs, restless=(), number=None, **shared):
+    def __init__(self, modes, programs, restless=(), number=None, stopped=False, **shared):
         self.modes = modes
         self._programs = programs
         self._restless = frozenset(restless)
         self._ticket = number
+        self._stopped = stopped
         self._shared = shared
 
     def process(self, protocol, threads, start, limit):
@@ -62,6 +64,7 @@ class Setup:
             shared=shared,
             threads=started,
             restless=self._restless,
+            stopped=self._stopped,
         )
 
 
@@ -77,9 +80,9 @@ def comes(mode, times=1, tries=True, waits=True, gives_up=False):
     return Setup((mode,) * times, [program], restless, barges=times > 1 and mode == DEFAULT)
 
 
-def in_line(number, mode, gives_up=False):
+def in_line(number, mode, gives_up=False, stopped=False):
     """A process that has this ticket."""
-    return Setup((mode,), [("in_line", 0, mode)], (0,) if gives_up else (), number)
+    return Setup((mode,), [("in_line", 0, mode)], (0,) if gives_up else (), number, stopped)
 
 
 def threads(*modes, gives_up=()):

@@ -47,16 +47,17 @@ def test_what_is_not_needed_for_this(reason):
 
 
 @pytest.mark.parametrize(
-    ("name", "call", "wrong"),
+    ("name", "calls", "wrong"),
     [
-        ("three, default", "_flock_try", "two hold at a time"),
-        ("readers and a writer", "_flock_try", "two hold at a time"),
-        ("slots", "_slot_try", "more hold than there are slots"),
+        ("three, default", ["_flock_try", "_record_try"], "two hold at a time"),
+        ("readers and a writer", ["_flock_try"], "two hold at a time"),
+        ("slots", ["_slot_try"], "more hold than there are slots"),
     ],
 )
-def test_too_many_holders_are_seen(monkeypatch, name, call, wrong):
+def test_too_many_holders_are_seen(monkeypatch, name, calls, wrong):
     """The kernel alone keeps them apart: so without it."""
-    model = machine(name, records=False)
-    monkeypatch.setattr(model._kernel, call, lambda process, *_: [(True, process)])
+    model = machine(name)
+    for call in calls:
+        monkeypatch.setattr(model._kernel, call, lambda process, *_: [(True, process)])
 
     assert explore(model).wrong == wrong
