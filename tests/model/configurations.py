@@ -59,6 +59,10 @@ SMALL = {
         [*[in_line(number, DEFAULT, stopped=True) for number in range(3)], in_line(3, DEFAULT)],
         {"looks": True},
     ),
+    "cannot be called back, behind a stopped one": (
+        [in_line(0, DEFAULT, stopped=True), helped(DEFAULT, tries=True, callable=False)],
+        {"looks": True},
+    ),
     "a stopped one goes on": (_line(*_FOUR[:3]), {"stops": 1, "continues": True}),
     "one is stopped, in strict order": (_line(DEFAULT, FAIR, DEFAULT), {"stops": 1}),
     "two threads, both may give up": (
@@ -131,6 +135,10 @@ CURES = {
     "the look of the third in line": ("two of three are stopped", _STUCK),
     "the look of those behind the third": ("the first of four is stopped, and two more", _STUCK),
     "a try of those behind the third": ("the last of four runs alone", _LOST),
+    "a second at the file that has no timer": (
+        "cannot be called back, behind a stopped one",
+        _STUCK,
+    ),
     "a watch before the try": ("slots", _STUCK),
     "a ticket is given back on giving up": ("all may give up", _LEFT_BEHIND),
     "a mark to publish by": ("a helper that is slow", _LEFT),
