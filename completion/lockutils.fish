@@ -2,10 +2,11 @@
 
 set -l first '__fish_is_first_token'
 set -l run '__fish_seen_subcommand_from run'
-set -l doctor '__fish_seen_subcommand_from doctor; and not __fish_seen_subcommand_from run ls top gc'
-set -l gc '__fish_seen_subcommand_from gc; and not __fish_seen_subcommand_from run ls top doctor'
-set -l ls '__fish_seen_subcommand_from ls; and not __fish_seen_subcommand_from run top doctor gc'
-set -l top '__fish_seen_subcommand_from top; and not __fish_seen_subcommand_from run ls doctor gc'
+set -l doctor '__fish_seen_subcommand_from doctor; and not __fish_seen_subcommand_from run ls top gc why'
+set -l gc '__fish_seen_subcommand_from gc; and not __fish_seen_subcommand_from run ls top doctor why'
+set -l ls '__fish_seen_subcommand_from ls; and not __fish_seen_subcommand_from run top doctor gc why'
+set -l top '__fish_seen_subcommand_from top; and not __fish_seen_subcommand_from run ls doctor gc why'
+set -l why '__fish_seen_subcommand_from why; and not __fish_seen_subcommand_from run ls top doctor gc'
 
 complete -c lockutils -f
 complete -c lockutils -n $first -a doctor -d 'Tell what locks here depend on, and what is wrong'
@@ -13,6 +14,7 @@ complete -c lockutils -n $first -a gc -d 'Remove the lock files that nobody uses
 complete -c lockutils -n $first -a ls -d 'List the locks that are held, who holds them, and how many wait'
 complete -c lockutils -n $first -a run -d 'Run a program while holding locks'
 complete -c lockutils -n $first -a top -d 'Show the locks live, in a terminal'
+complete -c lockutils -n $first -a why -d 'Tell who holds a lock and who waits, and whether it is a deadlock'
 complete -c lockutils -s h -l help -d 'Show the commands or options'
 complete -c lockutils -n "$first; or $run" -s V -l version -d 'Show the version'
 
@@ -27,6 +29,10 @@ complete -c lockutils -n $ls -s a -l all -d 'List also free ones'
 complete -c lockutils -n $ls -l json -d 'Write JSON'
 complete -c lockutils -n $ls -l lock-path -x -a '(__fish_complete_directories)' -d 'Directory of the lock files'
 complete -c lockutils -n $top -l lock-path -x -a '(__fish_complete_directories)' -d 'Directory of the lock files'
+
+complete -c lockutils -n $why -l json -d 'Write JSON'
+complete -c lockutils -n $why -l lock-path -x -a '(__fish_complete_directories)' -d 'Directory of the lock files'
+complete -c lockutils -n $why -l prefix -x -d 'Put before the name'
 
 complete -c lockutils -n $run -l lock -x -d 'The lock to hold'
 complete -c lockutils -n $run -l lock-file -r -F -d 'The same for exactly this file'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from os import environ as _environ
+from sys import modules as _modules
 
 from lockutils.errors import (
     AcquireLockFailedException,
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from lockutils.cli.wrapper import main
     from lockutils.front.status import status
     from lockutils.observe import debug as debug
+    from lockutils.observe import events as events
+    from lockutils.observe import opentelemetry as opentelemetry
+    from lockutils.observe import prometheus as prometheus
     from lockutils.observe.status import Status
     from lockutils.oslo import fixture as fixture
     from lockutils.oslo.global_conf import CONF as CONF
@@ -89,7 +93,7 @@ _LATER = {
     "status": "front.status",
     "synchronized_with_prefix": "oslo.names",
 }
-_MODULES_LATER = ("debug", "fixture")
+_MODULES_LATER = ("debug", "events", "fixture", "opentelemetry", "prometheus")
 
 if not TYPE_CHECKING:  # to a type checker, every name would be right
 
@@ -121,3 +125,12 @@ if _environ.get("LOCKUTILS_WATCH_ORDER") == "1":
     from lockutils.observe.debug import watch_order as _watch_order
 
     _watch_order()
+
+if _environ.get("LOCKUTILS_WATCH_DEADLOCKS") == "1":
+    from lockutils.observe.debug import watch_deadlocks as _watch_deadlocks
+
+    _watch_deadlocks()
+
+if "eventlet" in _modules or "gevent" in _modules:
+    # now, since a native thread that waits among greenthreads must not import anything
+    from lockutils.observe import long_wait as _long_wait  # noqa: F401

@@ -6,6 +6,10 @@ import os
 from errno import EACCES, EROFS
 from stat import S_IMODE, S_ISREG, S_IWGRP
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 def printable(text: str) -> str:
     """Return ``text``, which others wrote, as it can stand in a line of ours.
@@ -127,13 +131,29 @@ class AcquireLockFailedException(Exception):
 
 
 class LockTimeout(AcquireLockFailedException, TimeoutError):
-    """The time-out ran out before the lock was free."""
+    """The time-out ran out before the lock was free.
+
+    :ivar deadlock: who waited for whom, if the wait would not have ended without a time-out;
+        else, and where that is not known, empty
+    """
+
+    deadlock = ""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return *super().__reduce__(), {"deadlock": self.deadlock}
+
+    @property
+    def message(self) -> str:
+        text = super().message
+        return f"{text}; deadlock: {self.deadlock}" if self.deadlock else text
 
 
 class DeadlockError(RuntimeError):
     """The caller would wait for itself without end, and was refused at once.
 
     It holds the lock itself, or a ``lockutils run`` does that waits for this process to end.
+    Where :func:`lockutils.debug.watch_deadlocks` is on, also a waiter among several that wait for
+    each other.
 
     Nothing that the caller held before has changed.
     """

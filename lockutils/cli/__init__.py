@@ -19,6 +19,7 @@ COMMANDS = {
     "ls": "list the locks that are held, who holds them, and how many wait",
     "run": "run a program while holding locks",
     "top": "show the locks live, in a terminal",
+    "why": "tell who holds a lock and who waits, and whether it is a deadlock",
 }
 
 _HELP = """\

@@ -68,6 +68,16 @@ def enter(lock: Lock, waiter: Waiter) -> bool:
     )
 
 
+def held() -> list[tuple[int, int, bool]]:
+    """Return what is held above this process: device and inode of the file, whether by a reader."""
+    above = _above()
+    return [
+        (device, inode, mode == _SHARED)
+        for pid, start, device, inode, mode in _entries(os.environ.get(VARIABLE, ""))
+        if above.get(pid) == start
+    ]
+
+
 def _holder_above(path: bytes, slots: int) -> int | None:
     """Return the process above that holds the lock, if no other holder can free it."""
     entries = _entries(os.environ.get(VARIABLE, ""))

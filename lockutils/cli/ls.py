@@ -151,8 +151,8 @@ def _as_json(directory: Directory, locks: list[Listed]) -> str:
                 "name": lock.name,
                 "name_is_cut": lock.is_cut,
                 "file": os.fsdecode(lock.file),
-                "holders": [_fields(holder) for holder in lock.holders],
-                "waiters": [_fields(waiter) for waiter in lock.waiters],
+                "holders": [fields(holder) for holder in lock.holders],
+                "waiters": [fields(waiter) for waiter in lock.waiters],
             }
             for lock in locks
         ],
@@ -160,7 +160,8 @@ def _as_json(directory: Directory, locks: list[Listed]) -> str:
     return dumps(listed, indent=2) + "\n"
 
 
-def _fields(holder: Holder) -> dict[str, Any]:
+def fields(holder: Holder) -> dict[str, Any]:
+    """Return what the JSON has of a holder or waiter."""
     from lockutils.cli.listing import user_of
 
     user = None if holder.pid is None else user_of(holder.pid)

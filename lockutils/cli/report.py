@@ -29,3 +29,10 @@ def say(line: str) -> None:
         os.write(stderr.fileno(), text.encode(stderr.encoding, "backslashreplace"))
     except OSError:
         pass  # nobody is listening, and the command must run all the same
+
+
+def say_on_terminal(line: str) -> None:
+    """Write a line to stderr, if that is a terminal: for somebody who sits there and waits."""
+    stderr = sys.stderr
+    if stderr is not None and stderr.isatty():
+        say(line)

@@ -21,8 +21,9 @@ from lockutils import (
     SlotsMismatchError,
 )
 from lockutils.cli.options import UsageError, help_of, parse
-from lockutils.cli.report import EX_CANTCREAT, EX_UNAVAILABLE, say
+from lockutils.cli.report import EX_CANTCREAT, EX_UNAVAILABLE, say, say_on_terminal
 from lockutils.cli.run_options import EPILOG, OPTIONS, PROGRAM, USAGE, RunSettings
+from lockutils.observe import log
 from lockutils.parking.deadline import Deadline
 
 TYPE_CHECKING = False
@@ -60,6 +61,7 @@ def run(arguments: list[str]) -> int:
     from lockutils.cli.signals import Signals
 
     signals = Signals()
+    log.notice = say if settings.verbose else say_on_terminal
     held: list[Lock] = []
     start = monotonic()
     try:

@@ -11,6 +11,7 @@ from lockutils.cli.options import UsageError
 from lockutils.cli.report import EX_TEMPFAIL
 from lockutils.front.settings import lock_directory
 from lockutils.front.sharing import MOST_SLOTS, SharingLock
+from lockutils.local.registry import Registry
 from lockutils.local.wait_queue import WaitQueue
 from lockutils.parking.deadline import limit_of
 
@@ -132,6 +133,8 @@ class RunSettings:
         self.close = "--close" in given
         self.no_fork = "--no-fork" in given
         self.verbose = "--verbose" in given
+        self._queues: Registry[WaitQueue] = Registry(WaitQueue)
+        self._queues.of_names = True  # so that a long wait tells what is held meanwhile
 
     def wanted(self) -> list[tuple[str, Directory]]:
         """Return the name and the directory of each lock, in the order to take them.
@@ -155,12 +158,13 @@ class RunSettings:
         return told(paths, self.shared, self.slots)
 
     def handle(self, name: str, directory: Directory, timeout: float | None, fair: bool) -> Lock:
-        """Return a handle of a lock, with a queue of its own: a name and a file may look the same.
+        """Return a handle of a lock, with the queue of its file: a name may look like a path.
 
         :param timeout: in seconds
         :param fair: whether it is served in strict order
         """
-        how = name, name, WaitQueue(), directory, limit_of(True, timeout), False, fair
+        queue = self._queues.get(os.fsdecode(directory.file_of(name)))
+        how = name, name, queue, directory, limit_of(True, timeout), False, fair
         if self.shared or self.slots > 1:
             return SharingLock((self.shared, self.slots, False), *how)
         return Lock(*how)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from time import monotonic
 
 from lockutils.backends.file.naming import key_of, name_of
@@ -56,15 +57,21 @@ def lock_all(
         raise TypeError(f"names must be several names, not the one name {names!r}")
     limit = limit_of(blocking, timeout)
     check_options(external=external, fair=fair, shared=shared, reentrant=reentrant)
-    options = lock_file_prefix, external, lock_path, do_log, semaphores, delay, fair, blocking
+    where = lock_file_prefix, external, lock_path
+    how = semaphores, delay, fair, blocking
     modes: dict[str, Any] = {
         "timeout": timeout,
         "shared": shared,
         "slots": slots,
         "reentrant": reentrant,
     }
-    by_key = {key_of(name, lock_file_prefix): name for name in map(name_of, names)}
-    return LockGroup([lock(by_key[key], *options, **modes) for key in sorted(by_key)], limit)
+    # a decorated function has a template for each of them
+    whose: Iterable[Any] = getattr(do_log, "each", None) or repeat(do_log)
+    by_key = {
+        key_of(name, lock_file_prefix): (name, *where, by, *how)
+        for name, by in zip(map(name_of, names), whose, strict=False)
+    }
+    return LockGroup([lock(*by_key[key], **modes) for key in sorted(by_key)], limit)
 
 
 class LockGroup(Handle):

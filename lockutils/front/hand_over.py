@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+from lockutils import observe
 from lockutils.local.waiters import Waiter, snapshot
 from lockutils.parking.native import get_ident, read, write
 
@@ -63,8 +64,9 @@ def _after_in_parent() -> None:
             if waiter.request is not None:
                 waiter.request.leave_to_child()
         del lock._holds[: len(holds)]
-        for _, hold, *_ in holds:
+        for waiter, hold, _, level in holds:
             next(hold, None)
+            observe.ended(waiter, level)
 
 
 def _is_answered(reading: int) -> bool:

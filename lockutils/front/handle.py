@@ -6,12 +6,14 @@ import os
 import sys
 from time import monotonic
 
+from lockutils import observe
 from lockutils.errors import AcquireLockFailedException, Holder, LockTimeout
 from lockutils.front.base import Handle
 from lockutils.front.pending import PendingAcquire
 from lockutils.local.waiters import Waiter, snapshot, take_turn
-from lockutils.observe import log
+from lockutils.observe import log, subscribers
 from lockutils.parking.base import run
+from lockutils.parking.deadline import LONG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
     from lockutils.local.shared_waiters import Level
     from lockutils.local.wait_queue import WaitQueue
 
-    #: a hold: whose, what ends it, since when (for the log), and its level if it is reentrant
+    #: a hold: whose, what ends it, since when if that is to be told, and its level if it is
+    #: reentrant
     Hold: TypeAlias = tuple[Waiter, Generator[None, None, None], float, Any]
 
 _modules = sys.modules
@@ -191,9 +194,10 @@ class Lock(Handle):
             if first is waiter and (backend is None or self._try_outside(waiter, backend, timeout)):
                 waiter.scoped = scoped
                 if not waiter.passed:
-                    self._holds.append((waiter, hold, monotonic() if logs else 0.0, None))
-                    if logs:
-                        log.acquired(self.name, self._do_log, 0.0)
+                    since = monotonic() if logs or subscribers else 0.0
+                    self._holds.append((waiter, hold, since, None))
+                    if since:
+                        observe.acquired(self, waiter, since, 0.0)
                     return None
             pending = PendingAcquire(self, waiter, timeout, scoped, False, None, hold)
             missing: Lock | None = run(PendingAcquire.take, pending)
@@ -217,10 +221,13 @@ class Lock(Handle):
 
     def _undo(self, hold: Generator[None, None, None], what: Waiter | Level) -> None:
         what.scoped = None
-        for entry in snapshot(self._holds):
-            if entry[1] is hold:
-                self._holds.remove(entry)
+        told = [entry for entry in snapshot(self._holds) if entry[1] is hold]
+        for entry in told:
+            self._holds.remove(entry)
         hold.close()
+        for entry in told:
+            if entry[2]:
+                observe.released(self, entry)
 
     def _latest(self) -> Hold:
         """Take out the hold that is to be released."""
@@ -237,13 +244,23 @@ class Lock(Handle):
             limit = sys.getrecursionlimit()
             sys.setrecursionlimit(limit + _ROOM)
             _finish(limit, self._queue, hold)
-        if hold[2]:
-            log.released(self.name, self._do_log, monotonic() - hold[2])
+        finally:
+            if hold[2]:
+                try:
+                    observe.released(self, hold)
+                except BaseException:  # of a signal handler: it must not make a holder for good
+                    observe.ended(hold[0], hold[3])
+                    raise
 
     def _failure(self, waited: float) -> AcquireLockFailedException:
         if self._timeout is False:
             return AcquireLockFailedException(self.name, 0.0, self._holder())
-        return LockTimeout(self.name, waited, self._holder())
+        failure = LockTimeout(self.name, waited, self._holder())
+        if waited >= LONG:
+            from lockutils.observe.long_wait import deadlock_at_timeout
+
+            failure.deadlock = deadlock_at_timeout(self, Waiter(), monotonic() - waited)
+        return failure
 
     def _holder(self) -> Holder | None:
         from lockutils.front.status import holders_of

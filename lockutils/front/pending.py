@@ -6,11 +6,13 @@ import sys
 from time import monotonic, time
 from weakref import ref
 
+from lockutils import observe
 from lockutils.errors import DeadlockError, SlotsMismatchError
+from lockutils.local.shared_waiters import SharedWaiter
 from lockutils.local.wait_queue import granted
 from lockutils.local.waiters import take_turn
-from lockutils.observe import log
-from lockutils.parking import blocking_parker, task_parker
+from lockutils.observe import log, subscribers
+from lockutils.parking import blocking_parker, may_import, task_parker
 from lockutils.parking.deadline import Deadline
 from lockutils.parking.on_thread import ThreadParker
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from lockutils.front.handle import Lock
     from lockutils.local.shared_waiters import Level
     from lockutils.local.waiters import Waiter
+    from lockutils.observe.events import Kind
+    from lockutils.observe.long_wait import LongWait
     from lockutils.parking.base import Parker
 
 _modules = sys.modules
@@ -42,7 +46,18 @@ class PendingAcquire:
     :param hold: if ``waiter`` has entered the queue already, and the first try has failed
     """
 
-    __slots__ = ("by_task", "hold", "level", "lock", "scoped", "timeout", "waiter")
+    __slots__ = (
+        "__weakref__",
+        "by_task",
+        "hold",
+        "level",
+        "lock",
+        "long_wait",
+        "scoped",
+        "start",
+        "timeout",
+        "waiter",
+    )
 
     def __init__(
         self,
@@ -61,6 +76,10 @@ class PendingAcquire:
         self.by_task = by_task
         self.level = level
         self.hold = hold
+        #: since when it waits, on the monotonic clock; 0.0 before
+        self.start = 0.0
+        #: what is known of the wait once it is long
+        self.long_wait: LongWait | None = None
 
     async def take(self) -> Lock | None:
         """Take the lock; return ``None``, or the lock if the time is up.
@@ -71,7 +90,6 @@ class PendingAcquire:
         queue, backend = lock._queue, lock._backend
         if hold is None and lock._do_log and log.enabled():
             log.acquiring(lock.name, lock._do_log)
-        start = 0.0
         parker: Parker | None = None
         try:
             while True:
@@ -82,7 +100,7 @@ class PendingAcquire:
                     if (
                         waiter.is_next(queue)
                         and (backend is None or lock._try_outside(waiter, backend, timeout))
-                        and self._keep(hold, waiter, start)
+                        and self._keep(hold, waiter)
                     ):
                         return None
                 if not waiter.passed:
@@ -90,36 +108,47 @@ class PendingAcquire:
                         self._check_slots(waiter)
                         if timeout == 0:
                             break
-                        start = monotonic()
+                        self.start = monotonic()
                         parker = task_parker() if self.by_task else blocking_parker()
-                        deadline = Deadline(timeout, parker.clock)
+                        deadline = Deadline(timeout, parker.clock, ref(self))
+                        if subscribers:
+                            observe.told("waiting", lock, waiter)
                     waiter.token, waiter.woken = [None], 0.0
                     if await self._wait_for_turn(waiter, parker, deadline):
-                        if self._keep(hold, waiter, start):
+                        if self._keep(hold, waiter):
                             return None
                     elif not waiter.is_passed():
                         break
                 next(hold, None)
                 hold, waiter = None, waiter.again()
             next(hold, None)
+            waited, self.start = monotonic() - self.start if self.start else 0.0, 0.0
+            if subscribers:
+                kind: Kind = "refused" if parker is None else "timed_out"
+                observe.told(kind, lock, waiter, waited)
             return lock
         except BaseException:
             if hold is not None:
                 lock._undo(hold, self.level or waiter)
+            # not if it was acquired: then it was released
+            if self.start and subscribers and not hasattr(waiter, "told"):
+                observe.told("aborted", lock, waiter, monotonic() - self.start)
             raise
 
-    def _keep(self, hold: Generator[None, None, None], waiter: Waiter, start: float) -> bool:
+    def _keep(self, hold: Generator[None, None, None], waiter: Waiter) -> bool:
         """Note the hold; ``False`` if the waiter was passed at the last moment."""
         lock = self.lock
         waiter.scoped = self.scoped
         if waiter.passed:
             return False
         waiter.entered(lock._queue)
-        logs = lock._do_log and log.enabled()
-        now = monotonic() if logs else 0.0
+        watched = subscribers or (lock._do_log and log.enabled())
+        now = monotonic() if watched else 0.0
+        if isinstance(waiter, SharedWaiter):
+            waiter.acquired_at = now
         lock._holds.append((waiter, hold, now, self.level))
-        if logs:
-            log.acquired(lock.name, lock._do_log, now - start if start else 0.0)
+        if now:
+            observe.acquired(lock, waiter, now, now - self.start if self.start else 0.0)
         return True
 
     async def _wait_for_turn(self, waiter: Waiter, parker: Parker, deadline: Deadline) -> bool:
@@ -152,6 +181,8 @@ class PendingAcquire:
             return waiter.commit()
         finally:
             waiter.parker = None
+            if self.long_wait is not None:
+                self.long_wait.end()
 
     async def _wait_outside(
         self, waiter: Waiter, request: Request, parker: Parker, deadline: Deadline
@@ -177,6 +208,7 @@ class PendingAcquire:
             if started:
                 in_time = await parker.park(deadline)
             else:  # it polls: no helper thread is available
+                deadline.pause()  # which looks at the wait if it is time
                 left = deadline.left()
                 in_time = left is None or left > pause
                 await parker.park(Deadline(pause if in_time else left, parker.clock))
@@ -186,6 +218,19 @@ class PendingAcquire:
             if not in_time and request.grant is None and request.error is None:
                 return False
         return True
+
+    def look(self, waited: float) -> float | None:
+        """Look at a long wait, as :class:`Deadline` says.
+
+        :raises DeadlockError: if it is to end a deadlock
+        """
+        if self.long_wait is None:
+            if "lockutils.observe.long_wait" not in _modules and not may_import():
+                return None
+            from lockutils.observe.long_wait import LongWait
+
+            self.long_wait = LongWait()
+        return self.long_wait.look(self, waited)
 
     def _check_slots(self, waiter: Waiter) -> None:
         first = self.lock._queue.first()

@@ -12,6 +12,7 @@ import sys
 from lockutils.backends.file import file_mode as modes
 from lockutils.backends.file.directory import DefaultDirectory, Directory, default_parent
 from lockutils.backends.file.refusal import refuse
+from lockutils.parking import deadline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +41,11 @@ _directories: dict[str | tuple[str, str], Directory] = {}
 
 
 def set_defaults(
-    lock_path: StrPath | None = _KEEP, *, file_mode: int | None = _KEEP, clean: bool = _KEEP
+    lock_path: StrPath | None = _KEEP,
+    *,
+    file_mode: int | None = _KEEP,
+    clean: bool = _KEEP,
+    warn_after: float | None = _KEEP,
 ) -> None:
     """Set the defaults of this process; what is not given stays as it is.
 
@@ -54,12 +59,16 @@ def set_defaults(
         may remove the empty files that nobody has locked.  It does nothing in a directory that
         has anything else in it.  Other tools may not notice: see :doc:`/howto/keep-small`.  On
         Windows it does nothing.  The default is ``False``
-    :raises TypeError: if ``lock_path`` is not a path, ``file_mode`` not an int, or ``clean`` not a
-        bool
-    :raises ValueError: if ``lock_path`` is empty or contains NUL, or with ``file_mode`` the owner
-        cannot read and write
+    :param warn_after: seconds after which a waiter logs a warning of the logger ``lockutils``, and
+        again each time that it has waited twice as long; 10 by default.  ``None`` for never
+    :raises TypeError: if ``lock_path`` is not a path, ``file_mode`` not an int, ``clean`` not a
+        bool, or ``warn_after`` not a number
+    :raises ValueError: if ``lock_path`` is empty or contains NUL, with ``file_mode`` the owner
+        cannot read and write, or ``warn_after`` is not more than 0
     """
     global _set
+    if warn_after is not _KEEP and warn_after is not None:
+        check_seconds(warn_after)
     if file_mode is not _KEEP and file_mode is not None:
         modes.check_mode(file_mode)
     if clean is not _KEEP and not isinstance(clean, bool):
@@ -74,6 +83,20 @@ def set_defaults(
         modes.setting = file_mode
     if clean is not _KEEP:
         Directory.swept = clean
+    if warn_after is not _KEEP:
+        deadline.warn_after = warn_after
+
+
+def check_seconds(warn_after: float) -> None:
+    """Check how long a wait may be before it is told.
+
+    :raises TypeError: if it is not a number
+    :raises ValueError: if it is not more than 0
+    """
+    if isinstance(warn_after, bool) or not isinstance(warn_after, (int, float)):
+        raise TypeError(f"warn_after must be a number of seconds or None, not {warn_after!r}")
+    if not warn_after > 0:
+        raise ValueError(f"warn_after must be more than 0, or None for no warning: {warn_after!r}")
 
 
 def setting() -> str | None:

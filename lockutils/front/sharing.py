@@ -73,7 +73,7 @@ class SharingLock(Lock):
                     next(hold)
                     # another thread that has the handle may have released it meanwhile
                     if not waiter.ended:
-                        self._holds.append((waiter, hold, 0.0, level))
+                        self._holds.append((waiter, hold, waiter.acquired_at, level))
                         return True
                     next(hold, None)
                 except BaseException:

@@ -41,6 +41,29 @@ _BODIES = {
 }
 
 
+class Caller(str):
+    """The name of a decorated function, for the log, and what its locks are called, for events.
+
+    It is the ``do_log`` of its handles, and so costs them nothing.
+
+    :param what: a name or template, or several
+    """
+
+    __slots__ = ("each", "template")
+
+    #: the name that the decorator was given; ``None`` if there are several
+    template: str | None
+    #: of several names: one for each
+    each: list[Caller]
+
+    def __new__(cls, name: str, what: str | list[str]) -> Caller:
+        made = super().__new__(cls, name)
+        made.template = what if isinstance(what, str) else None
+        if made.template is None:
+            made.each = [cls(name, one) for one in what]
+        return made
+
+
 def synchronized(
     name: str | Iterable[str],
     lock_file_prefix: str | None = None,
@@ -106,7 +129,7 @@ def synchronized(
                 f"synchronized() wraps a callable, not {function!r}: of several decorators, "
                 "it is the one next to the function"
             )
-        by = _name(function)
+        by = Caller(_name(function), what)
         options = lock_file_prefix, external, lock_path, by, semaphores, delay, fair, blocking
         take: Callable[..., Lock | LockGroup] = lock if isinstance(what, str) else lock_all
         if tuple(modes.values()) != (None, False, 1, False):  # saves a dict a call

@@ -36,8 +36,8 @@ class SharedWaiter(Waiter):
     joint = True
     #: whether nobody before it is in the way; once true, it stays so
     may_enter = False
-    #: whether its last level was released
-    ended = False
+    #: since when it is held, if that is to be told
+    acquired_at = 0.0
 
     def __init__(self, shared: bool, slots: int, reentrant: bool, place: object) -> None:
         super().__init__()

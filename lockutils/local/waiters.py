@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from lockutils.local.caller import Thread
     from lockutils.local.shared_waiters import Level
     from lockutils.local.wait_queue import WaitQueue
+    from lockutils.observe.events import Event
     from lockutils.parking.base import Parker
 
     T = TypeVar("T")
@@ -53,6 +54,8 @@ class Waiter:
     slots = 1
     #: whether it is held; set for a joint waiter alone
     held = False
+    #: of one with levels: whether the last was released
+    ended = False
     #: of a joint waiter: where the lock is shared with other processes
     place: object = None
 
@@ -67,11 +70,14 @@ class Waiter:
         "task",
         "thread",
         "token",
+        "told",
         "woken",
     )
 
     #: with one item, until the waiter commits itself to the lock, or is passed; set before parker
     token: list[None]
+    #: what was told of the acquisition; set by whoever told it
+    told: Event
     #: since when it is woken and has not run, where a loop or hub must run it; set before parker
     woken: float
     #: seconds since the epoch: when it began to wait, or when it had waited and acquired the lock;
@@ -194,7 +200,7 @@ def take_turn(
     :param level: of a reentrant lock, the level to enter and to leave
     :param returns: the waiter was passed before, and does not go to the end of the queue
     """
-    dropped = False
+    dropped = None
     try:
         if level is not None:
             waiter.enter_level(queue, level)
@@ -204,8 +210,8 @@ def take_turn(
             queue.append(waiter)
         yield
     except GeneratorExit:
-        # acquired by hand, and not undone; a forked child drops what is its parent's
-        dropped = (level or waiter).scoped is False and waiter in queue
+        # acquired, by hand or not, and not undone; a forked child drops what is its parent's
+        dropped = (level or waiter).scoped if waiter in queue else None
         raise
     finally:
         try:
@@ -219,14 +225,17 @@ def take_turn(
                 waiter.leave(queue, level)
                 raise
             raise
-        if dropped:
-            _warn_of_drop(queue)
+        if dropped is not None:
+            _after_drop(queue, waiter, level, dropped)
 
 
-def _warn_of_drop(queue: WaitQueue) -> None:
-    """Tell where the last reference to a handle that held was dropped."""
+def _after_drop(queue: WaitQueue, waiter: Waiter, level: Level | None, scoped: bool) -> None:
+    """Tell that the last reference to a handle that held was dropped, and where."""
     if sys.is_finalizing():
         return  # to hold until the process ends is no slip
+    _modules["lockutils.observe"].ended(waiter, level)
+    if scoped:
+        return  # what an exception of a signal handler has left behind
     registries = _modules["lockutils.local.registry"].registries_of_names()
     found = [key for one in registries for key, its in one.items() if its is queue]
     name = f" {found[0]!r}" if found else ""

@@ -12,6 +12,7 @@ from lockutils.front.handle import Lock
 from lockutils.front.pending import PendingAcquire
 from lockutils.local.held import locks_held
 from lockutils.local.registry import registries_of_names
+from lockutils.observe import wait_records
 from lockutils.observe.lock_order import Inversion, LockOrder
 
 TYPE_CHECKING = False
@@ -23,7 +24,13 @@ if TYPE_CHECKING:
     from lockutils.local.registry import Registry
     from lockutils.observe.lock_order import Node
 
-__all__ = ["Inversion", "stop_watching_order", "watch_order"]
+__all__ = [
+    "Inversion",
+    "stop_watching_deadlocks",
+    "stop_watching_order",
+    "watch_deadlocks",
+    "watch_order",
+]
 
 #: pairs of locks to remember, some kilobytes each
 LIMIT = 10_000
@@ -73,6 +80,32 @@ def stop_watching_order() -> None:
     Lock._acquire = _acquire  # type: ignore[method-assign]
     PendingAcquire.take = _take  # type: ignore[method-assign]
     _order = None
+
+
+def watch_deadlocks() -> None:
+    """End deadlocks from now on: of the waiters in one, the youngest raises ``DeadlockError``.
+
+    Threads, greenthreads, tasks and processes of a host are in a deadlock when each waits for a
+    lock that the next one holds, and the last for one of the first's.  The one that began to wait
+    last gives up, about a second later, and has acquired nothing; the locks that it holds are
+    released as the exception goes through their ``with``, and the others go on.
+
+    It is certain: only holds by ``with``, ``async with`` and the decorator count, which nobody
+    else can release, and what was found is looked for again before the exception is raised.  It
+    is found only among processes of one user, and on Linux alone if there are several.  Where
+    this is on in some of the processes, the youngest waiter of those gives up.
+
+    A waiter that holds nothing is not concerned.  One that does looks after one second, after
+    two, four and so on; until then nothing costs more than before.
+
+    The environment variable ``LOCKUTILS_WATCH_DEADLOCKS=1`` starts it when lockutils is imported.
+    """
+    wait_records.watching = True
+
+
+def stop_watching_deadlocks() -> None:
+    """End :func:`watch_deadlocks`.  Does nothing if it is not on."""
+    wait_records.watching = False
 
 
 _acquire = Lock._acquire

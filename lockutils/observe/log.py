@@ -1,12 +1,18 @@
-"""Debug log lines.  logging is not imported: a program without it cannot want any."""
+"""Debug log lines, for which logging is not imported: a program without it cannot want any.
+
+And the warning of a long wait, for which it is.
+"""
 
 from __future__ import annotations
 
 import sys
 
+from lockutils.parking import may_import
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
+    from collections.abc import Callable
 
 _DEBUG = 10
 _modules = sys.modules
@@ -39,6 +45,18 @@ def acquired(name: str, by: bool | str, waited: float) -> None:
 
 def released(name: str, by: bool | str, held: float) -> None:
     _debug("Released lock %r", by, name, " :: held %.3fs", held)
+
+
+def warn(text: str) -> None:
+    """Log a warning.  Nobody who has not set up logging misses it: Python writes it to stderr."""
+    if "logging" in _modules or may_import():
+        import logging
+
+        logging.getLogger("lockutils").warning("%s", text)
+
+
+#: what is called with the notice of a long wait; the command line has one of its own
+notice: Callable[[str], object] = warn
 
 
 def _debug(what: str, by: bool | str, name: str, how_long: str = "", *seconds: float) -> None:

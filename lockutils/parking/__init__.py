@@ -12,6 +12,7 @@ import sys
 
 from lockutils.local.caller import in_trio
 from lockutils.parking.hub_waker import HubParker
+from lockutils.parking.native import is_patched
 from lockutils.parking.on_eventlet import EventletWaker
 from lockutils.parking.on_gevent import GeventWaker
 from lockutils.parking.on_thread import ThreadParker
@@ -43,6 +44,14 @@ def task_parker() -> Parker:
     :raises RuntimeError: outside of an asyncio or trio task
     """
     return TrioParker() if in_trio() else AsyncioParker()
+
+
+def may_import() -> bool:
+    """Whether the caller, which waits, may import what nobody has imported yet.
+
+    A native thread may not under a patched interpreter: see above.
+    """
+    return not is_patched() or not isinstance(blocking_parker(), ThreadParker)
 
 
 async def task_checkpoint() -> None:

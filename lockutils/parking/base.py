@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from _operator import methodcaller
+import math
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import Any
 
+    from lockutils.parking.alarm import Alarm
     from lockutils.parking.deadline import Deadline
 
 #: the longest sleep in one piece, in seconds: platforms have limits, 49 days and less
@@ -22,13 +23,14 @@ class Parker:
     whoever an event loop or hub runs; a subclass knows how that sleeps and is resumed.
     """
 
-    __slots__ = ("_asleep", "_post", "_take_back", "_woken", "clock", "loop")
+    __slots__ = ("_alarm", "_asleep", "_post", "_take_back", "_woken", "clock", "loop")
 
     def __init__(
         self,
         loop: Any,
         clock: Callable[[], float],
         post: Callable[[Callable[[], None]], object],
+        alarm: Alarm,
     ) -> None:
         #: what must run to run the owner: an event loop or a hub; ``None`` for a native thread
         self.loop = loop
@@ -36,6 +38,8 @@ class Parker:
         self.clock = clock
         #: has the loop call something; callable from anywhere, as :meth:`wake`
         self._post = post
+        #: what resumes the owner when it is to look at its wait
+        self._alarm = alarm
         #: what is to be resumed: the owner sleeps, or is about to
         self._asleep: Any = None
         #: whether a wake came since the owner looked
@@ -53,11 +57,13 @@ class Parker:
 
         :return: ``False`` only if the deadline has passed
         """
-        left = deadline.left()
+        look_at, left = deadline.look(), deadline.left()
         if left == 0.0:
             return False
         try:
             try:
+                if look_at != math.inf:
+                    self._alarm.enter(self, look_at)
                 asleep = self._sleep(None if left is None else min(left, LONGEST))
                 if asleep is not None:
                     await asleep
@@ -99,9 +105,18 @@ class Parker:
         """Called after a sleep; each step can be repeated."""
         # What is still posted must not resume the owner when it is elsewhere.
         self._asleep = None
+        self._alarm.parked.pop(self, None)
         while self._take_back:
             self._take_back[-1]()
             self._take_back.pop()
+
+    def resume_soon(self) -> None:
+        """Have the owner leave its sleep early.  Called by its loop or hub."""
+        self._post(self._resume)
+
+    def call_after(self, seconds: float, call: Callable[[], None]) -> None:
+        """Have the loop or hub call something, once, whether the owner is still parked or not."""
+        raise NotImplementedError
 
     def _resume(self) -> None:
         asleep, self._asleep = self._asleep, None
@@ -112,7 +127,14 @@ class Parker:
         raise NotImplementedError
 
 
-_begin = methodcaller("send", None)
+async def _some_coroutine() -> None:
+    """Something whose type has what :func:`run` needs, without an import of ``types``."""
+
+
+_coroutine = _some_coroutine()
+#: not a methodcaller, whose calls by several threads mix up their arguments in Python 3.13t
+_send = type(_coroutine).send
+_coroutine.close()
 
 
 def run(make: Callable[..., Any], *arguments: object) -> Any:
@@ -123,7 +145,7 @@ def run(make: Callable[..., Any], *arguments: object) -> Any:
     try:
         # Made and begun by one call into C: Python complains of a coroutine that was made and
         # that a signal handler has kept from its beginning.
-        next(map(_begin, map(make, *zip(arguments))))
+        next(map(_send, map(make, *zip(arguments)), (None,)))
     except StopIteration as done:
         return done.value
     raise RuntimeError("a blocking acquisition was given the parker of a task")

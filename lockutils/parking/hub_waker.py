@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from time import monotonic
 
+from lockutils.parking.alarm import Alarm
 from lockutils.parking.base import Parker
 
 TYPE_CHECKING = False
@@ -56,6 +57,7 @@ class HubWaker:
         self._calls: deque[Callable[[], None]] = deque()
         #: who is parked: the hub is listening if there is anybody
         self._parked: set[HubParker] = set()
+        self.alarm = Alarm()
 
     def enter(self, parker: HubParker) -> None:
         """Called in the hub's thread before a greenthread parks."""
@@ -105,6 +107,10 @@ class HubWaker:
         """Have the hub call ``call`` after ``seconds``; put into ``take_back`` what prevents it."""
         raise NotImplementedError
 
+    def call_once(self, seconds: float, call: Callable[[], None]) -> None:
+        """As :meth:`call_after`, for what is never prevented."""
+        self.call_after(seconds, call, [])
+
 
 class HubParker(Parker):
     """Switches the calling greenthread to its hub."""
@@ -112,8 +118,11 @@ class HubParker(Parker):
     __slots__ = ("_waker",)
 
     def __init__(self, waker: HubWaker) -> None:
-        super().__init__(waker.hub, monotonic, waker.post)
+        super().__init__(waker.hub, monotonic, waker.post, waker.alarm)
         self._waker = waker
+
+    def call_after(self, seconds: float, call: Callable[[], None]) -> None:
+        self._waker.call_once(seconds, call)
 
     def _sleep(self, seconds: float | None) -> None:
         waker = self._waker

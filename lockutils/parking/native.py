@@ -62,6 +62,11 @@ _start_joinable_thread = (
 )
 
 
+def is_patched() -> bool:
+    """Whether eventlet or gevent has replaced the locks and threads of the interpreter."""
+    return _thread.allocate_lock is not allocate_lock
+
+
 def held_lock() -> Any:
     """Return a lock that is held: to wait for it is to sleep until somebody releases it."""
     lock = allocate_lock()

@@ -45,3 +45,13 @@ class GeventWaker(HubWaker):
         timer = self.hub.loop.timer(seconds)
         take_back.append(timer.close)  # before it is active: nothing else would end it early
         timer.start(call, update=True)
+
+    def call_once(self, seconds: float, call: Callable[[], None]) -> None:
+        # a loop that has nothing else to do is not kept from its end
+        timer = self.hub.loop.timer(seconds, ref=False)
+
+        def fire() -> None:
+            timer.close()
+            call()
+
+        timer.start(fire, update=True)

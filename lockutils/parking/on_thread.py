@@ -29,11 +29,11 @@ class ThreadParker(Parker):
         self._until_woken = held_lock()
 
     async def park(self, deadline: Deadline) -> bool:
-        left = deadline.left()
+        left = deadline.pause()
         if left is None:
             self._until_woken.acquire()
             return True
-        return self._until_woken.acquire(True, min(left, LONGEST)) or left > LONGEST
+        return self._until_woken.acquire(True, min(left, LONGEST)) or deadline.left() != 0.0
 
     def wake(self) -> None:
         try:

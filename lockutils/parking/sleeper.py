@@ -165,9 +165,7 @@ class Sleeper:
             self._pid = os.getpid()
             self._timer = None
             self._thread = get_native_id()
-        lefts = [left for left in (end.left(), self._deadline.left()) if left is not None]
-        if lefts or self._timer is not None:
-            self._set_timer(library, min(lefts, default=None))
+        self._arm(library, end)
         while not self.is_over():
             if call(*args) >= 0:
                 return True
@@ -176,7 +174,23 @@ class Sleeper:
                 raise OSError(error, os.strerror(error))
             if end.left() == 0.0:
                 break
+            if self._timer is not None:
+                self._set_timer(library, None)  # what a look at the wait does is not interrupted
+            self._arm(library, end)
         return False
+
+    def _arm(self, library: Library, end: Deadline) -> None:
+        """Look at the wait if it is time, and set the timer to when the sleep is to end."""
+        times = [end.left(), self._deadline.pause()]
+        seconds = min((time for time in times if time is not None), default=None)
+        if seconds is None and self._timer is None:
+            return
+        try:
+            self._set_timer(library, seconds)
+        except OSError:
+            # the user has no timer left: without one, nobody looks at a wait without a time-out
+            if end.left() is not None or self._deadline.left() is not None:
+                raise
 
     def _set_timer(self, library: Library, seconds: float | None) -> None:
         if self._timer is None:

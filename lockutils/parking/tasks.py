@@ -8,11 +8,13 @@ from __future__ import annotations
 import math
 import sys
 
+from lockutils.parking.alarm import alarm_of
 from lockutils.parking.base import Parker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
     from typing import Any
 
     import trio
@@ -28,7 +30,7 @@ class AsyncioParker(Parker):
         if library is None:
             raise RuntimeError("an asynchronous acquisition needs a running event loop")
         loop: asyncio.AbstractEventLoop = library.get_running_loop()
-        super().__init__(loop, loop.time, loop.call_soon_threadsafe)
+        super().__init__(loop, loop.time, loop.call_soon_threadsafe, alarm_of(loop))
 
     def _sleep(self, seconds: float | None) -> asyncio.Future[None] | None:
         future: asyncio.Future[None] = self.loop.create_future()
@@ -38,6 +40,9 @@ class AsyncioParker(Parker):
         if seconds is not None:
             self._take_back.append(self.loop.call_later(seconds, self._resume).cancel)
         return future
+
+    def call_after(self, seconds: float, call: Callable[[], None]) -> None:
+        self.loop.call_later(seconds, call)
 
     def _resume(self) -> None:
         # It stays to be resumed: the loop goes on after what a signal handler raises in here.
@@ -54,7 +59,14 @@ class TrioParker(Parker):
     def __init__(self) -> None:
         library = self._trio = sys.modules["trio"]
         token: trio.lowlevel.TrioToken = library.lowlevel.current_trio_token()
-        super().__init__(token, library.current_time, token.run_sync_soon)
+        super().__init__(token, library.current_time, token.run_sync_soon, alarm_of(token))
+
+    def call_after(self, seconds: float, call: Callable[[], None]) -> None:
+        self._trio.lowlevel.spawn_system_task(self._call_after, seconds, call)
+
+    async def _call_after(self, seconds: float, call: Callable[[], None]) -> None:
+        await self._trio.sleep(seconds)
+        call()
 
     async def _sleep(self, seconds: float | None) -> None:
         lowlevel = self._trio.lowlevel

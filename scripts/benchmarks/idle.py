@@ -32,6 +32,8 @@ WAITERS = 100
 FEW = 10
 #: what the figures are for, in seconds
 WINDOW = 10.0
+#: seconds after which every waiter has had the look that it has in its first second
+FIRST = 1.5
 #: processes that strace looks at, at most
 TRACED = 3
 SWITCHES, CALLS = "switches", "system calls"
@@ -127,6 +129,7 @@ def table(quick: bool, directory: str) -> Table:
         sleepers.begin()
     for _, sleepers in crowds:
         sleepers.until_asleep()
+    time.sleep(FIRST)
     watch(crowds, seconds)
     trace(crowds, min(seconds, 2.0))
     for _, sleepers in crowds:

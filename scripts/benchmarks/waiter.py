@@ -40,8 +40,9 @@ def hold(make: Maker) -> None:
 
 
 def timed(directory: str) -> Maker:
-    from lockutils import lock
+    from lockutils import lock, set_defaults
 
+    set_defaults(warn_after=None)  # to be told of a wait after 10 s is what the user asks for
     return lambda: lock("a", external=True, lock_path=directory, timeout=TIMEOUT)
 
 

@@ -136,7 +136,7 @@ def test_a_directory_of_gc_is_completed(shell, tmp_path):
 
 
 @pytest.mark.parametrize("shell", ["bash", "fish"])
-@pytest.mark.parametrize("command", ["ls", "top"])
+@pytest.mark.parametrize("command", ["ls", "top", "why"])
 def test_a_directory_to_list_is_completed(shell, command, tmp_path):
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()

@@ -1,7 +1,8 @@
 """The main thread acquires and releases while a signal handler raises into it all the time.
 
 Run as: signalled.py LOCK_DIR PLACE MODE ROUNDS.  Other threads want the same locks.  At the end
-nothing is held, nobody waits, and no descriptor is left.
+nothing is held, nobody waits, and no descriptor is left.  In the mode "long" every wait is long at
+once: who waits publishes what it holds, and gives notice.
 """
 
 import faulthandler
@@ -12,12 +13,16 @@ import sys
 import time
 
 import lockutils
-from lockutils.parking import native
+from lockutils.observe import log
+from lockutils.parking import deadline, native
 
 LOCK_DIR, PLACE, MODE, ROUNDS = *sys.argv[1:4], int(sys.argv[4])
 HOW = {"external": PLACE != "internal", "lock_path": LOCK_DIR, "fair": PLACE == "fair"}
 if MODE == "slots":
     HOW["slots"] = 2
+if MODE == "long":
+    deadline.LONG = deadline.warn_after = 0.0002
+    log.notice = lambda line: None
 OURS = {**HOW, "shared": MODE == "shared", "reentrant": MODE == "reentrant"}
 PATIENCE = 30.0
 
@@ -37,7 +42,7 @@ ended = native.SimpleQueue()
 def competitor(how):
     while not stop:
         with lockutils.lock("it", **how):
-            pass
+            time.sleep(0.0005 if MODE == "long" else 0)
         time.sleep(0.0002)
     ended.put(None)
 
@@ -55,7 +60,8 @@ def main():
         try:
             signal.setitimer(signal.ITIMER_REAL, chance.random() / 2000)
             for _ in range(20):
-                with lockutils.lock("it", **OURS, timeout=chance.choice([None, 10])):
+                timeout = chance.choice([None, 10])
+                with lockutils.lock("outer"), lockutils.lock("it", **OURS, timeout=timeout):
                     done += 1
                     if MODE == "reentrant":
                         with lockutils.lock("it", **OURS):

@@ -16,6 +16,7 @@ MODES = ["shared", "slots", "reentrant"]
     [
         *((place, "exclusive") for place in ("internal", "external", "fair")),
         *((place, mode) for place in ("internal", "external") for mode in MODES),
+        ("internal", "long"),
     ],
 )
 def test_exceptions_at_any_instruction(place, mode, tmp_path):

@@ -24,7 +24,7 @@ _WITH_SETTINGS = ("oslo.config", "oslo.concurrency")
 #: those that mean something to lockutils
 VARIABLES = (
     *("LOCKUTILS_LOCK_PATH", "OSLO_LOCK_PATH", VARIABLE),
-    *("LOCKUTILS_WATCH_ORDER", "LOCKUTILS_HELD"),
+    *("LOCKUTILS_WATCH_ORDER", "LOCKUTILS_WATCH_DEADLOCKS", "LOCKUTILS_HELD"),
 )
 #: descriptors; fewer are soon used up by a program that holds many locks
 _FEW = 256

@@ -1,0 +1,243 @@
+"""``lockutils why``: who holds a lock and does what, who waits, and whether it is a deadlock."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from time import monotonic, time
+
+from lockutils.backends.file.naming import key_of
+from lockutils.backends.file.proc import command_of, read, stat_of
+from lockutils.backends.file.queue import QueueRange
+from lockutils.backends.file.refusal import refuse
+from lockutils.cli.listing import when
+from lockutils.cli.ls import fields, write
+from lockutils.cli.options import UsageError, help_of, parse
+from lockutils.cli.report import EX_CANTCREAT, say
+from lockutils.errors import Holder, LockPathError
+from lockutils.front.settings import lock_directory
+from lockutils.observe.wait_graph import Deadlock, deadlock_of
+from lockutils.observe.wait_records import Wait, wait_for_file, waits_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from lockutils.backends.file.directory import Directory
+
+FREE, HELD, DEADLOCK = 0, 1, 2
+#: of the JSON; it changes when a field goes or changes its meaning, and not when one is added
+VERSION = 1
+
+PROGRAM = "lockutils why"
+USAGE = f"{PROGRAM} [OPTION ...] NAME"
+OPTIONS = {
+    "--lock-path": (
+        "",
+        "DIR",
+        """\
+directory of the lock files; else $LOCKUTILS_LOCK_PATH,
+$OSLO_LOCK_PATH, or the default directory of the user""",
+    ),
+    "--prefix": ("", "P", "put P and a dash before the name"),
+    "--json": ("", "", "one JSON object, for programs"),
+    "--help": ("-h", "", "show this text"),
+}
+EPILOG = """\
+Tells who holds the lock NAME, what that process is doing and by whom it was started, who waits
+for the lock in which order, and, if the wait will not end by itself, who waits for whom.  Takes
+nothing, and nobody notices.
+
+A deadlock is known once its waits are a second old, among the processes of one user that use
+lockutils.  Of another user's processes only root can tell what they have open.
+
+Exit status: 0 if the lock is free, 1 if it is held, 2 if that is a deadlock; 64 for a wrong
+command line; 73 if the lock directory cannot be used.
+
+Example: lockutils why db-migration || echo "not now"
+"""
+
+
+def why(arguments: list[str]) -> int:
+    """Tell of one lock what ``arguments`` ask for.
+
+    :return: the exit status
+    :raises UsageError: if the arguments are wrong
+    """
+    given, words = parse(arguments, OPTIONS, PROGRAM)
+    more, rest = parse(words[1:], OPTIONS, PROGRAM)
+    given.update(more)
+    if "--help" in given:
+        sys.stdout.write(help_of(USAGE, OPTIONS, EPILOG))
+        return 0
+    if not words:
+        raise UsageError(f"no name of a lock (see {PROGRAM} --help)")
+    if rest:
+        raise UsageError(f"one name at a time, and nothing after it: {rest[0]!r}")
+    path = given.get("--lock-path", [None])[-1]
+    if path == "":
+        raise UsageError("--lock-path needs a path, not ''")
+    prefix = given.get("--prefix", [None])[-1]
+    key = key_of(_text(words[0]), None if prefix is None else _text(prefix))
+    try:
+        reason = Reason(lock_directory(path, make=False), key)
+    except OSError as error:
+        line = f"{error.strerror}: {os.fsdecode(error.filename or b'')!r}"
+        if isinstance(error, LockPathError):
+            error.source = error.source.replace("lock_path", "--lock-path")
+            line += error.remark
+        say(line)
+        return EX_CANTCREAT
+    if "--json" in given:
+        from json import dumps
+
+        write(dumps(reason.as_json(), indent=2) + "\n")
+    else:
+        write("".join(f"{line}\n" for line in reason.lines()))
+    return reason.status
+
+
+class Reason:
+    """Why a lock cannot be had at the moment."""
+
+    def __init__(self, directory: Directory, key: str) -> None:
+        """Look.
+
+        :raises LockPathError: if the directory cannot be one
+        """
+        self.name = key
+        if os.path.exists(directory.path) and not os.path.isdir(directory.path):
+            error = NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+            refuse(error, directory.path, directory.source)
+        holders, self.waiters = directory.status(key)
+        self.holders = [_Process(holder) for holder in holders]
+        self.deadlock: Deadlock | None = None
+        if holders:
+            path = directory.file_of(key)
+            wait = wait_for_file(os.fsdecode(path), key, QueueRange(path).use() or 1)
+            self.deadlock = None if wait is None else deadlock_of(wait)
+
+    @property
+    def status(self) -> int:
+        if not self.holders:
+            return FREE
+        return HELD if self.deadlock is None else DEADLOCK
+
+    def lines(self) -> list[str]:
+        """Return what to tell a person."""
+        name = repr(self.name)
+        if not self.holders:
+            lines = [f"{name} is free"]
+        else:
+            lines = [f"{name} is held"]
+            for process in self.holders:
+                lines += process.lines()
+        if self.waiters:
+            lines.append(f"{len(self.waiters)} waiting, in this order:")
+            lines += [f"  {waiter}{_mode(waiter)}{_since(waiter)}" for waiter in self.waiters]
+        if self.deadlock is not None:
+            lines.append("deadlock:")
+            lines += [f"  {line}" for line in self.deadlock.lines()]
+        return lines
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what to tell a program."""
+        deadlock = self.deadlock
+        return {
+            "version": VERSION,
+            "name": self.name,
+            "state": ("free", "held", "deadlock")[self.status],
+            "holders": [process.as_json() for process in self.holders],
+            "waiters": [fields(waiter) for waiter in self.waiters],
+            "deadlock": None if deadlock is None else [_wait(one) for one in deadlock.cycle],
+        }
+
+
+class _Process:
+    """A holder, and what it is doing."""
+
+    def __init__(self, holder: Holder) -> None:
+        self.holder = holder
+        self.parents: list[tuple[int, str | None]] = []
+        self.state: str | None = None
+        self.kernel: str | None = None
+        self.waits: list[Wait] = []
+        pid = holder.pid
+        if pid is None or holder.host is not None:
+            return
+        self.waits = waits_of(pid)
+        self.state = _field(pid, b"State:")
+        self.kernel = _sleeps_in(pid)
+        try:
+            _, parent, _ = stat_of(pid)
+            while parent:
+                self.parents.append((parent, command_of(parent)))
+                _, parent, _ = stat_of(parent)
+        except OSError:
+            pass  # it has just ended, or its parents are not visible from here
+
+    def lines(self) -> list[str]:
+        lines = [f"  by {self.holder}{_mode(self.holder)}{_since(self.holder)}"]
+        lines += [f"    started by {Holder(pid, command=it)}" for pid, it in self.parents]
+        if self.state:
+            doing = f" in {self.kernel}" if self.kernel else ""
+            lines.append(f"    {self.state}{doing}")
+        for wait in self.waits:
+            who = wait.who if wait.pid == self.holder.pid else str(wait)
+            seconds = monotonic() - wait.since
+            lines.append(f"    {who} waits for {wait.name!r}, {seconds:.0f} s by now")
+        return lines
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            **fields(self.holder),
+            "parents": [{"pid": pid, "command": command} for pid, command in self.parents],
+            "state": self.state,
+            "kernel": self.kernel,
+            "waits": [_wait(wait) for wait in self.waits],
+        }
+
+
+def _mode(holder: Holder) -> str:
+    return "" if holder.mode in (None, "exclusive") else f", {holder.mode}"
+
+
+def _since(holder: Holder) -> str:
+    if holder.since is None and holder.not_before is None:
+        return ""
+    return f", {when(holder)}" if holder.since is None else f", since {when(holder)}"
+
+
+def _wait(wait: Wait) -> dict[str, Any]:
+    return {
+        "pid": wait.pid,
+        "who": wait.who,
+        "name": wait.name,
+        "since": time() - (monotonic() - wait.since),
+    }
+
+
+def _field(pid: int, name: bytes) -> str | None:
+    """Return a field of the status of a process, as ``S (sleeping)``; ``None`` without one."""
+    try:
+        for line in read(f"/proc/{pid}/status").split(b"\n"):
+            if line.startswith(name):
+                return line[len(name) :].strip().decode()
+    except OSError:
+        pass  # it has ended
+    return None
+
+
+def _sleeps_in(pid: int) -> str | None:
+    """Return the function of the kernel that the first thread sleeps in, where one may know it."""
+    try:
+        where = read(f"/proc/{pid}/wchan").decode().strip()
+    except OSError:
+        return None
+    return where if where != "0" else None
+
+
+def _text(argument: str) -> str:
+    """The same name for the same bytes, whatever locale this one process is in."""
+    return os.fsencode(argument).decode("utf-8", "surrogateescape")

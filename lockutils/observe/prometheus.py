@@ -1,0 +1,90 @@
+"""Metrics of locks for Prometheus, by its own client."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram
+
+from lockutils.observe.events import subscribe
+from lockutils.observe.recorder import BUCKETS, Instruments, Recorder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from prometheus_client import CollectorRegistry
+
+    from lockutils.observe.recorder import Label, Labels
+
+__all__ = ["instrument"]
+
+#: where the client enters guards
+_GUARDED = tuple(
+    f"prometheus_client.{module}" for module in ("metrics", "mmap_dict", "registry", "values")
+)
+
+
+def instrument(
+    registry: CollectorRegistry = REGISTRY, *, label: Label | None = None
+) -> Callable[[], None]:
+    """Keep metrics of the locks of this process in ``registry``.
+
+    ``lockutils_wait_seconds`` and ``lockutils_hold_seconds`` are histograms,
+    ``lockutils_holders`` is a gauge, and ``lockutils_timeouts_total``,
+    ``lockutils_refusals_total`` and ``lockutils_losses_total`` are counters.
+
+    Each has the labels ``lock``, ``external`` (``true`` or ``false``) and ``mode``.
+
+    :param label: called with each :class:`lockutils.events.Event`; returns the value of
+        ``lock``.  By default that is the template of :func:`lockutils.synchronized`, and empty
+        for other handles: names may be any number, and each label is kept for good
+    :return: what ends it, and removes the metrics from the registry
+    :raises TypeError: if ``label`` cannot be called
+    :raises ValueError: if the registry has metrics of these names already
+    """
+    families: list[Any] = []
+
+    def add(kind: Callable[..., Any], name: str, help_: str, **options: Any) -> Any:
+        names = "lock", "external", "mode"
+        family = kind(f"lockutils_{name}", help_, names, registry=registry, **options)
+        families.append(family)
+        return family
+
+    def remove() -> None:
+        while families:
+            registry.unregister(families.pop())
+
+    def series(labels: Labels) -> Instruments:
+        lock, external, mode = labels
+        values = lock, "true" if external else "false", mode
+        made = Instruments()
+        made.wait = wait.labels(*values).observe
+        made.hold = hold.labels(*values).observe
+        made.holders = holders.labels(*values).inc
+        made.timed_out = timeouts.labels(*values).inc
+        made.refused = refusals.labels(*values).inc
+        made.lost = losses.labels(*values).inc
+        return made
+
+    recorder = Recorder(series, label, _GUARDED)
+    try:
+        histogram = partial(Histogram, buckets=BUCKETS)
+        wait = add(histogram, "wait_seconds", "Seconds waited for a lock, until held or timed out")
+        hold = add(histogram, "hold_seconds", "Seconds that a lock was held")
+        gauge = partial(Gauge, multiprocess_mode="livesum")
+        holders = add(gauge, "holders", "Holders of locks at the moment")
+        timeouts = add(Counter, "timeouts", "Waits for a lock that timed out")
+        refusals = add(Counter, "refusals", "Tries for a lock that somebody else held")
+        losses = add(Counter, "losses", "Locks that were lost while they were held")
+    except BaseException:
+        remove()
+        raise
+    unsubscribe = subscribe(recorder)
+
+    def stop() -> None:
+        unsubscribe()
+        remove()
+
+    return stop
