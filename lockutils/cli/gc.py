@@ -9,9 +9,8 @@ import sys
 from time import monotonic, time
 
 from lockutils.backends.file.directory import DefaultDirectory
-from lockutils.cli.ls import write
 from lockutils.cli.options import UsageError, help_of, parse
-from lockutils.cli.report import EX_CANTCREAT, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE, say
+from lockutils.cli.report import EX_CANTCREAT, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE, say, write
 from lockutils.errors import LockPathError, printable
 from lockutils.front.settings import lock_directory
 
@@ -79,7 +78,7 @@ def gc(arguments: list[str]) -> int:
         late, others = parse(words[1:], OPTIONS, PROGRAM)
         given, words = {**given, **late}, [words[0], *others]
     if "--help" in given:
-        sys.stdout.write(help_of(USAGE, OPTIONS, EPILOG))
+        write(help_of(USAGE, OPTIONS, EPILOG))
         return 0
     if len(words) > 1:
         raise UsageError(f"one directory at a time, and not also {words[1]!r}")

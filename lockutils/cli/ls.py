@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-from lockutils.cli.options import UsageError, help_of, parse
-from lockutils.cli.report import EX_CANTCREAT, EX_UNAVAILABLE, say
+from lockutils.cli.options import UsageError, help_of, parse, text_of
+from lockutils.cli.report import EX_CANTCREAT, EX_UNAVAILABLE, say, write
 from lockutils.errors import LockPathError
 from lockutils.front.settings import lock_directory
 
@@ -69,28 +69,17 @@ def ls(arguments: list[str]) -> int:
         late, others = parse(words[1:], OPTIONS, PROGRAM)
         given, words = {**given, **late}, [words[0], *others]
     if "--help" in given:
-        sys.stdout.write(help_of(USAGE, OPTIONS, EPILOG))
+        write(help_of(USAGE, OPTIONS, EPILOG))
         return 0
     if len(words) > 1:
         raise UsageError(f"one pattern at a time, and not also {words[1]!r}")
     path = given["--lock-path"][-1] if "--lock-path" in given else None
-    found = find(path, matcher(words[0] if words else ""), with_free="--all" in given)
+    found = find(path, matcher(text_of(words[0]) if words else ""), with_free="--all" in given)
     if isinstance(found, int):
         return found
     directory, locks = found
     write(_as_json(directory, locks) if "--json" in given else _as_text(locks))
     return 0
-
-
-def write(text: str) -> None:
-    """Write to stdout, whatever its encoding is, and whether somebody reads it."""
-    encoding = sys.stdout.encoding or "utf-8"
-    try:
-        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # the reader has seen enough; and the interpreter must not find that out once more
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def matcher(pattern: str) -> Callable[[str], object]:
@@ -111,10 +100,12 @@ def find(
     """
     if path == "":
         raise UsageError("--lock-path must be the path of a directory, not ''")
-    if not os.path.exists("/proc/locks"):
-        say("this system does not tell who has a file locked: there is no /proc/locks")
-        return EX_UNAVAILABLE
+    from lockutils.backends.file.proc import trouble
     from lockutils.cli.listing import locks_of
+
+    if why := trouble():
+        say(f"this system does not tell who has a file locked: {why}")
+        return EX_UNAVAILABLE
 
     try:
         directory = lock_directory(path, make=False)
@@ -135,7 +126,7 @@ def _as_text(locks: list[Listed]) -> str:
 
     rows = [row for lock in locks for row in lock.rows()]
     width = None
-    if sys.stdout.isatty():
+    if sys.stdout is not None and sys.stdout.isatty():
         width = os.get_terminal_size(sys.stdout.fileno()).columns or None
     return "".join(f"{line}\n" for line in lines_of(rows, width))
 

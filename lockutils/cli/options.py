@@ -6,6 +6,8 @@ start, and argparse's REMAINDER takes options and ``--`` that belong to the comm
 
 from __future__ import annotations
 
+import os
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,6 +21,11 @@ _HELP_COLUMN = 30
 
 class UsageError(Exception):
     """The command line is wrong; the message names the offending part."""
+
+
+def text_of(argument: str) -> str:
+    """The same name for the same bytes, whatever locale this one process is in."""
+    return os.fsencode(argument).decode("utf-8", "surrogateescape")
 
 
 def parse(

@@ -21,7 +21,7 @@ from lockutils import (
     SlotsMismatchError,
 )
 from lockutils.cli.options import UsageError, help_of, parse
-from lockutils.cli.report import EX_CANTCREAT, EX_UNAVAILABLE, say, say_on_terminal
+from lockutils.cli.report import EX_CANTCREAT, EX_UNAVAILABLE, say, say_on_terminal, write
 from lockutils.cli.run_options import EPILOG, OPTIONS, PROGRAM, USAGE, RunSettings
 from lockutils.observe import log
 from lockutils.parking.deadline import Deadline
@@ -44,7 +44,7 @@ def run(arguments: list[str]) -> int:
     """
     given, command = parse(arguments, OPTIONS, PROGRAM)
     if "--help" in given:
-        sys.stdout.write(help_of(USAGE, OPTIONS, EPILOG))
+        write(help_of(USAGE, OPTIONS, EPILOG))
         return 0
     if "--version" in given:
         from lockutils.cli import print_version

@@ -7,7 +7,7 @@ import os
 from lockutils import Lock, set_defaults
 from lockutils.backends.file.file_mode import parse_mode
 from lockutils.backends.file.naming import key_of
-from lockutils.cli.options import UsageError
+from lockutils.cli.options import UsageError, text_of
 from lockutils.cli.report import EX_TEMPFAIL
 from lockutils.front.settings import lock_directory
 from lockutils.front.sharing import MOST_SLOTS, SharingLock
@@ -111,7 +111,7 @@ class RunSettings:
         #: the keys of the names, sorted and unique
         self.keys = sorted(
             {
-                key_of(_text(name), None if prefix is None else _text(prefix))
+                key_of(text_of(name), None if prefix is None else text_of(prefix))
                 for name in given.get("--lock", ())
             }
         )
@@ -168,11 +168,6 @@ class RunSettings:
         if self.shared or self.slots > 1:
             return SharingLock((self.shared, self.slots, False), *how)
         return Lock(*how)
-
-
-def _text(argument: str) -> str:
-    """The same name for the same bytes, whatever locale this one process is in."""
-    return os.fsencode(argument).decode("utf-8", "surrogateescape")
 
 
 def _seconds(text: str | None) -> float | None:

@@ -9,8 +9,8 @@ import sys
 from time import monotonic
 
 from lockutils.cli.ls import find, matcher
-from lockutils.cli.options import UsageError, help_of, parse
-from lockutils.cli.report import EX_UNAVAILABLE, say
+from lockutils.cli.options import UsageError, help_of, parse, text_of
+from lockutils.cli.report import EX_UNAVAILABLE, say, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,11 +82,13 @@ def top(arguments: list[str]) -> int:
         late, others = parse(words[1:], OPTIONS, PROGRAM)
         given, words = {**given, **late}, [words[0], *others]
     if "--help" in given:
-        sys.stdout.write(help_of(USAGE, OPTIONS, EPILOG))
+        write(help_of(USAGE, OPTIONS, EPILOG))
         return 0
     if len(words) > 1:
         raise UsageError(f"one pattern at a time, and not also {words[1]!r}")
-    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
+    streams = sys.stdin, sys.stdout  # None if it was closed when we were started
+    has_terminal = all(stream is not None and stream.isatty() for stream in streams)
+    if not has_terminal or os.environ.get("TERM") == "dumb":
         say("top needs a terminal; lockutils ls lists the locks once")
         return EX_UNAVAILABLE
     try:
@@ -96,7 +98,7 @@ def top(arguments: list[str]) -> int:
         say(f"top needs {missing}, which is not installed: pip install lockutils[top]")
         return EX_UNAVAILABLE
     path = given["--lock-path"][-1] if "--lock-path" in given else None
-    pattern = words[0] if words else ""
+    pattern = text_of(words[0]) if words else ""
     found = find(path, matcher(pattern))
     if isinstance(found, int):
         return found

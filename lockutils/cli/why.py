@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import sys
 from time import monotonic, time
 
 from lockutils.backends.file.naming import key_of
@@ -12,9 +11,9 @@ from lockutils.backends.file.proc import command_of, read, stat_of
 from lockutils.backends.file.queue import QueueRange
 from lockutils.backends.file.refusal import refuse
 from lockutils.cli.listing import when
-from lockutils.cli.ls import fields, write
-from lockutils.cli.options import UsageError, help_of, parse
-from lockutils.cli.report import EX_CANTCREAT, say
+from lockutils.cli.ls import fields
+from lockutils.cli.options import UsageError, help_of, parse, text_of
+from lockutils.cli.report import EX_CANTCREAT, say, write
 from lockutils.errors import Holder, LockPathError
 from lockutils.front.settings import lock_directory
 from lockutils.observe.wait_graph import Deadlock, deadlock_of
@@ -69,7 +68,7 @@ def why(arguments: list[str]) -> int:
     more, rest = parse(words[1:], OPTIONS, PROGRAM)
     given.update(more)
     if "--help" in given:
-        sys.stdout.write(help_of(USAGE, OPTIONS, EPILOG))
+        write(help_of(USAGE, OPTIONS, EPILOG))
         return 0
     if not words:
         raise UsageError(f"no name of a lock (see {PROGRAM} --help)")
@@ -79,7 +78,7 @@ def why(arguments: list[str]) -> int:
     if path == "":
         raise UsageError("--lock-path needs a path, not ''")
     prefix = given.get("--prefix", [None])[-1]
-    key = key_of(_text(words[0]), None if prefix is None else _text(prefix))
+    key = key_of(text_of(words[0]), None if prefix is None else text_of(prefix))
     try:
         reason = Reason(lock_directory(path, make=False), key)
     except OSError as error:
@@ -236,8 +235,3 @@ def _sleeps_in(pid: int) -> str | None:
     except OSError:
         return None
     return where if where != "0" else None
-
-
-def _text(argument: str) -> str:
-    """The same name for the same bytes, whatever locale this one process is in."""
-    return os.fsencode(argument).decode("utf-8", "surrogateescape")

@@ -6,6 +6,7 @@ import os
 
 from lockutils.backends.file.naming import key_of, name_of
 from lockutils.backends.file.proc import begin_of
+from lockutils.errors import Holder, LockPathError
 from lockutils.front import settings
 from lockutils.front.arguments import check_options, warn_of_path
 from lockutils.front.lock import registry_of
@@ -15,7 +16,6 @@ from lockutils.observe.status import Status
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lockutils.backends.base import Backend
-    from lockutils.errors import Holder
     from lockutils.front.settings import StrPath
     from lockutils.local.lock_by_key import Semaphores
     from lockutils.local.wait_queue import WaitQueue
@@ -58,11 +58,14 @@ def look(key: str, queue: WaitQueue | None, backend: Backend | None) -> Status:
 
 
 def holders_of(queue: WaitQueue, backend: Backend | None, key: str) -> list[Holder]:
-    """Return who holds a lock; those who wait for it are not looked for."""
+    """Return who holds a lock, as far as that can be told; who waits for it is not looked for."""
     holders, _ = _here(queue)
     if backend is None:
         return holders
-    outside, _ = backend.status(key, waiters=False)
+    try:
+        outside, _ = backend.status(key, waiters=False)
+    except LockPathError:
+        return holders
     return _joined(holders, queue, outside)
 
 
@@ -73,7 +76,7 @@ def _here(queue: WaitQueue | None) -> tuple[list[Holder], list[Holder]]:
         if waiter.scoped is not None:
             holders.append(waiter.as_holder())
             if holders[-1].since is None:
-                holders[-1].not_before = begin_of(os.getpid())
+                holders[-1].not_before = begin_of("self")
         elif waiter.parker is not None:  # else it tries, or is about to leave
             waiters.append(waiter.as_holder())
     return holders, waiters
@@ -84,7 +87,8 @@ def _joined(here: list[Holder], queue: WaitQueue | None, outside: list[Holder]) 
     # a lock of this process alone says nothing of the file, which another library may hold
     if any(waiter.request is not None for waiter in queue.holders()) if queue else False:
         pid = os.getpid()
-        outside = [holder for holder in outside if holder.pid != pid]
+        # one of whom nothing is known at all is us, where the system tells of no process
+        outside = [holder for holder in outside if holder.pid != pid and holder != Holder()]
     return here + outside
 
 

@@ -116,10 +116,12 @@ def _some(names: list[str]) -> str:
 
 def processes(place: Place) -> Iterator[Result]:
     """Whether it can be seen from here who holds a lock."""
+    from lockutils.backends.file.proc import trouble
+
     if sys.platform != "linux":
         yield ok(f"who holds a lock is not told on {sys.platform}")
-    elif not os.path.isdir("/proc/self/fd"):
-        text = "/proc is not there: nobody can be told who holds a lock"
+    elif why := trouble():
+        text = f"nobody can be told who holds a lock: {why}"
         yield warning(text, "mount it: mount -t proc proc /proc")
     else:
         limits = []
