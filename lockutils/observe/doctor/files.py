@@ -57,7 +57,7 @@ def queue(place: Place) -> Iterator[Result]:
         table = _table()
         lines = table.lines((status.st_dev, status.st_ino))[0] if table else []
         tickets = [line for line in lines if line.writes and not line.waits]
-        yield ok(f"{_number(tickets if table else None)} tickets of waiters in {name}")
+        yield ok(f"waiters with a ticket in {name}: {_number(tickets if table else None)}")
     finally:
         syscalls.close(fd_box)
 
