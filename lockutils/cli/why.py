@@ -100,7 +100,7 @@ def why(arguments: list[str]) -> int:
 
 
 class Reason:
-    """Why a lock cannot be had at the moment."""
+    """Who holds a lock at the moment, who waits for it, and the deadlock if there is one."""
 
     def __init__(self, directory: Directory, key: str) -> None:
         """Look.
