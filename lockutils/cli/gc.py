@@ -148,8 +148,8 @@ class _Collection:
         if others and not self.is_default and ".lockutils-queue" not in names:
             raise OSError(
                 errno.EINVAL,
-                f"No lock directory, since {_some(others)} in it can be no lock files, and there "
-                "is no .lockutils-queue; nothing was removed",
+                f"Not a lock directory, since {_some(others)} in it can be no lock files, and "
+                "there is no .lockutils-queue; nothing was removed",
             )
         now = time()
         #: those to remove, if nobody has locked them
@@ -179,8 +179,8 @@ def _ask(found: _Collection) -> int | None:
     """Ask whether to go on; return ``None`` if so, and else the exit status."""
     say(
         f"{found.title} may be used by other tools than lockutils.  Most, as flock(1), "
-        "oslo.concurrency and fasteners, do not notice that a file was removed for which they "
-        "wait: they lock it, and exclude nobody."
+        "oslo.concurrency and fasteners, do not notice when the file that they wait for is "
+        "removed: they lock it, and exclude nobody."
     )
     if sys.stdin is None or not sys.stdin.isatty():
         say("nothing was removed: if no such tool uses it, say --yes")

@@ -117,9 +117,9 @@ def _some(names: list[str]) -> str:
 def processes(place: Place) -> Iterator[Result]:
     """Whether it can be seen from here who holds a lock."""
     if sys.platform != "linux":
-        yield ok(f"who holds a lock is not told on {sys.platform}")
+        yield ok(f"the holders of locks cannot be named on {sys.platform}")
     elif not os.path.isdir("/proc/self/fd"):
-        text = "/proc is not there: nobody can be told who holds a lock"
+        text = "/proc is not there: the holders of locks cannot be named"
         yield warning(text, "mount it: mount -t proc proc /proc")
     else:
         limits = []
