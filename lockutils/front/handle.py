@@ -119,6 +119,8 @@ class Lock(Handle):
         # what a parent process acquired is not in the queue of a forked child
         inherited = hold[0] not in self._queue
         self._end(hold)
+        if observe.published:  # whoever acquired it may wait, and have told that it holds this
+            observe.no_longer_held(self)
         if inherited:
             raise RuntimeError(f"the lock {self.name!r} was acquired by the parent, before a fork")
 

@@ -319,8 +319,9 @@ def test_where_one_may_not_look_no_lock_is_called_free(peers, as_another):
     looks = start(
         "handle = lockutils.lock('name', **how)\n"
         "for look in (lambda: lockutils.status('name', **how), handle.locked):\n"
-        "    try: print(look())\n"
-        "    except lockutils.LockPathError as it: print(it.strerror, it.filename, sep=': ', flush=True)\n"
+        "    try: said = look()\n"
+        "    except lockutils.LockPathError as it: said = f'{it.strerror}: {it.filename}'\n"
+        "    print(said, flush=True)\n"
         "sys.stderr = sys.stdout\n"
         "print(main(['why', '--lock-path', sys.argv[1], 'name']), flush=True)"
     )
