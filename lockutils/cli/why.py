@@ -30,31 +30,32 @@ FREE, HELD, DEADLOCK = 0, 1, 2
 VERSION = 1
 
 PROGRAM = "lockutils why"
-USAGE = f"{PROGRAM} [OPTION ...] NAME"
+USAGE = f"""\
+{PROGRAM} [OPTION ...] NAME
+
+Tells who holds the lock NAME, what that process is doing and what started it, and who waits for
+the lock, in order.  In a deadlock it shows the cycle.  It takes no lock, and nobody notices it."""
 OPTIONS = {
     "--lock-path": (
         "",
         "DIR",
         """\
-directory of the lock files; else $LOCKUTILS_LOCK_PATH,
-$OSLO_LOCK_PATH, or the default directory of the user""",
+the lock directory; else $LOCKUTILS_LOCK_PATH, $OSLO_LOCK_PATH, or
+the default directory of the user""",
     ),
     "--prefix": ("", "P", "put P and a dash before the name"),
-    "--json": ("", "", "one JSON object, for programs"),
+    "--json": ("", "", "write one JSON object, for programs"),
     "--help": ("-h", "", "show this text"),
 }
 EPILOG = """\
-Tells who holds the lock NAME, what that process is doing and by whom it was started, who waits
-for the lock in which order, and, if the wait will not end by itself, who waits for whom.  Takes
-nothing, and nobody notices.
+A deadlock is found once its waits are a second old, among processes of one user that use lockutils.
+Only root can tell what another user's processes have open.
 
-A deadlock is known once its waits are a second old, among the processes of one user that use
-lockutils.  Of another user's processes only root can tell what they have open.
-
-Exit status: 0 if the lock is free, 1 if it is held, 2 if that is a deadlock; 64 for a wrong
+Exit status: 0 if the lock is free, 1 if it is held, 2 if it is held in a deadlock; 64 for a wrong
 command line; 73 if the lock directory cannot be used.
 
-Example: lockutils why db-migration || echo "not now"
+Example:
+  lockutils why db-migration || echo "not now"
 """
 
 
@@ -98,7 +99,7 @@ def why(arguments: list[str]) -> int:
 
 
 class Reason:
-    """Why a lock cannot be had at the moment."""
+    """Who holds a lock at the moment, who waits for it, and the deadlock if there is one."""
 
     def __init__(self, directory: Directory, key: str) -> None:
         """Look.

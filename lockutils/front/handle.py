@@ -95,9 +95,9 @@ class Lock(Handle):
     def locked(self) -> bool:
         """Return whether anybody holds the lock at the moment, in whatever mode.
 
-        Takes nothing, and nobody notices.  Of a lock with slots or readers another one may be had
-        all the same.  Of tools of other pid namespaces, and on a system without ``/proc``, a lock
-        that is a ``flock`` alone cannot be seen.
+        It takes nothing, and nobody notices it.  A lock that is held may still let in another
+        reader, or another holder of a slot.  A lock that another tool holds by ``flock`` alone is
+        not seen if that tool is in another pid namespace, or if the system has no ``/proc``.
         """
         if any(waiter.scoped is not None for waiter in snapshot(self._queue)):
             return True

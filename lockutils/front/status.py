@@ -1,4 +1,4 @@
-"""Who holds a lock and who waits for it: what the queue of this process knows, and the system."""
+"""The holders and waiters of a lock, from the queue of this process and from the system."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def status(
     lock_path: StrPath | None = None,
     semaphores: Semaphores | None = None,
 ) -> Status:
-    """Return who holds the lock ``name`` and who waits for it at the moment.
+    """Return the holders and the waiters of the lock ``name`` at the moment.
 
-    Nothing is taken, nothing is created, and nobody notices: a single try at the same moment does
-    not fail.  Tells of threads and tasks of this process by name; with ``external`` also of other
-    processes, and of other tools on the same lock file.  What cannot be known is ``None`` in the
+    It takes and creates nothing, and nobody notices it: a single try at the same moment does not
+    fail.  It names the threads and tasks of this process; with ``external`` also other processes,
+    and other tools on the same lock file.  What cannot be known is ``None`` in the
     :class:`Holder`.
 
-    The parameters are those of :func:`lock`, and so are the exceptions.
+    The parameters and exceptions are those of :func:`lock`.
     """
     name = name_of(name)
     key = key_of(name, lock_file_prefix)
@@ -58,7 +58,7 @@ def look(key: str, queue: WaitQueue | None, backend: Backend | None) -> Status:
 
 
 def holders_of(queue: WaitQueue, backend: Backend | None, key: str) -> list[Holder]:
-    """Return who holds a lock, as far as that can be told; who waits for it is not looked for."""
+    """Return the holders of a lock, without a search for its waiters."""
     holders, _ = _here(queue)
     if backend is None:
         return holders

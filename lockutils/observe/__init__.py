@@ -1,7 +1,7 @@
 """What can be seen of locks: log lines, events, the order they are taken in.
 
-A handle tells it here, and it goes to both who may listen: the debug log, and the subscribers of
-:mod:`lockutils.observe.events`, a module that is imported by the first of them.
+A handle reports here, and the report goes to the debug log and to the subscribers of
+:mod:`lockutils.observe.events`, a module that the first subscriber imports.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """Waits that others can read: who waits for what, and what it holds meanwhile.
 
 From outside it cannot be seen which thread or task of a process holds a lock, and which waits for
-another.  So whoever has waited for long and holds something publishes both, for as long as it
+another.  So a waiter that has waited for long and holds something publishes both, for as long as it
 waits.  A record is a file without a name (memfd_create(2)): others of the same user find it among
 the open files of the process, and the kernel removes it with the process, whenever that is killed.
 
 It is written once, before anybody can read all of it, and is gone before its waiter goes on.  So
-whoever finds the same record twice knows that the wait went on all the time in between.
+if a reader finds the same record twice, the wait went on all the time in between.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import json
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 from chaos.belongings import left_behind
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 #: kinds of processes, with how many there are of each for one of the last
-KINDS = {
+_KINDS = {
     "threads": 3,
     "asyncio": 2,
     "trio": 1,
@@ -24,6 +25,8 @@ KINDS = {
     "libraries": 1,
     "commands": 1,
 }
+_NEED_GIL = {"gevent", "eventlet"} if "t" in sys.abiflags else set()
+KINDS = {kind: number for kind, number in _KINDS.items() if kind not in _NEED_GIL}
 
 
 def import_kind(kind: str) -> Callable[[Life], None]:

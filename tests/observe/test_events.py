@@ -1,6 +1,7 @@
 """Events: which are told, by whom, to whom, and what a callback may do."""
 
 import asyncio
+import gc
 import logging
 import os
 import pickle
@@ -8,6 +9,7 @@ import random
 import signal
 import threading
 import time
+import weakref
 from collections import Counter
 
 import pytest
@@ -635,6 +637,23 @@ def test_an_interrupt_in_a_callback_undoes_the_acquisition(take, options, subscr
     assert try_and_release(lockutils.lock("x", blocking=False))
     # this caller is not taken for one that is in a callback
     assert kinds(told) == 2 * ["acquired", "released"]
+
+
+def test_an_interrupt_in_a_callback_keeps_no_handle_alive(subscribe):
+    def callback(event):
+        raise KeyboardInterrupt
+
+    subscribe(callback)
+    lock = lockutils.lock("x")
+    reference = weakref.ref(lock)
+    gc.disable()
+    try:
+        with pytest.raises(KeyboardInterrupt) as interrupt:
+            by_with(lock)
+        del lock, interrupt
+        assert reference() is None
+    finally:
+        gc.enable()
 
 
 def test_an_interrupt_after_a_wait_is_a_release_and_no_wait_that_was_aborted(subscribe, told):

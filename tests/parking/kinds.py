@@ -5,6 +5,7 @@ threads its awaits block, so that it ends in one step.
 """
 
 import asyncio
+import sys
 import time
 
 IN, DONE, CANCELLED, TIMED_OUT = "in", "done", "cancelled", "timed out"
@@ -205,12 +206,5 @@ def make(name):
     }[name]()
 
 
-NAMES = (
-    "thread",
-    "eventlet",
-    "eventlet-patched",
-    "gevent",
-    "gevent-patched",
-    "asyncio",
-    "trio",
-)
+_GREENTHREADS = ("eventlet", "eventlet-patched", "gevent", "gevent-patched")
+NAMES = ("thread", *(_GREENTHREADS if "t" not in sys.abiflags else ()), "asyncio", "trio")

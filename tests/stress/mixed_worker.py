@@ -116,11 +116,14 @@ def run_loop(first):
 
 
 def main():
+    libraries = {"eventlet", "gevent"} if FLAVOUR == "plain" else {FLAVOUR}
+    if "t" in sys.abiflags:  # they need the GIL
+        libraries = set()
     # Here and now, not by several threads at once: eventlet shuffles sys.modules while it is
     # imported, and gevent imports this and that when the first hub is made.
-    if FLAVOUR != "gevent":
+    if "eventlet" in libraries:
         import eventlet.hubs  # noqa: F401
-    if FLAVOUR != "eventlet":
+    if "gevent" in libraries:
         import gevent
 
         gevent.get_hub()
@@ -133,10 +136,10 @@ def main():
     for n in range(8):
         in_native_thread(blocking_turns, f"thread {n}", native_sleep)
     others = 10
-    if FLAVOUR != "gevent":
+    if "eventlet" in libraries:
         others += 1
         in_native_thread(eventlet_turns) if FLAVOUR == "plain" else eventlet_turns()
-    if FLAVOUR != "eventlet":
+    if "gevent" in libraries:
         others += 1
         in_native_thread(gevent_turns) if FLAVOUR == "plain" else gevent_turns()
     wait_for_all(others if FLAVOUR == "plain" else others - 1)

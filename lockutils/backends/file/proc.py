@@ -183,8 +183,8 @@ class Process:
         """Note which file one more descriptor is of; ``False`` if there is none."""
         if self._names is None:
             try:
-                # the latest last, where it is taken first: who uses a lock for a moment has just
-                # opened it
+                # the latest last, where it is taken first: a short hold is of a file that was
+                # opened just now
                 self._names = os.listdir(f"/proc/{self.pid}/fd")
             except (FileNotFoundError, ProcessLookupError):
                 self._names = []  # it has ended

@@ -1,7 +1,7 @@
-"""Who holds the lock files of a directory and who waits for them, without taking anything.
+"""The holders and waiters of the lock files of a directory, found without taking anything.
 
-``/proc/locks`` names the process that took a lock.  That may have died since, and have left the
-lock to who inherited its descriptor; its number may even be another process by now.  So a
+``/proc/locks`` names the process that took a lock.  That process may have died, and have left the
+lock to a process that inherited its descriptor; its number may be another process by now.  So a
 process is named only if a descriptor of it has the lock at the moment: see
 :mod:`lockutils.backends.file.users`.
 

@@ -57,7 +57,7 @@ def queue(place: Place) -> Iterator[Result]:
         table = _table()
         lines = table.lines((status.st_dev, status.st_ino))[0] if table else []
         tickets = [line for line in lines if line.writes and not line.waits]
-        yield ok(f"{_number(tickets if table else None)} tickets of waiters in {name}")
+        yield ok(f"waiters with a ticket in {name}: {_number(tickets if table else None)}")
     finally:
         syscalls.close(fd_box)
 
@@ -119,9 +119,9 @@ def processes(place: Place) -> Iterator[Result]:
     from lockutils.backends.file.proc import trouble
 
     if sys.platform != "linux":
-        yield ok(f"who holds a lock is not told on {sys.platform}")
+        yield ok(f"the holders of locks cannot be named on {sys.platform}")
     elif why := trouble():
-        text = f"nobody can be told who holds a lock: {why}"
+        text = f"the holders of locks cannot be named: {why}"
         yield warning(text, "mount it: mount -t proc proc /proc")
     else:
         limits = []
