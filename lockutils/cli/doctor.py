@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 
-from lockutils.cli.options import UsageError, help_of, parse
+from lockutils.cli.options import HELP, UsageError, help_of, parse_one
+from lockutils.cli.report import write, write_json
 from lockutils.observe.doctor import examine
 from lockutils.observe.doctor.finding import LEVELS
 
@@ -20,7 +19,7 @@ PROGRAM = "lockutils doctor"
 USAGE = f"{PROGRAM} [--json] [DIR]"
 OPTIONS = {
     "--json": ("", "", "print one JSON object"),
-    "--help": ("-h", "", "show this text"),
+    "--help": HELP,
 }
 EPILOG = """\
 Looks at the lock directory DIR, or at the one that a lock of this user in this environment has,
@@ -46,18 +45,13 @@ def doctor(arguments: list[str]) -> int:
     :return: the exit status
     :raises UsageError: if the arguments are wrong
     """
-    given, words = parse(arguments, OPTIONS, PROGRAM)
+    given, path = parse_one(arguments, OPTIONS, PROGRAM, "directory")
     if "--help" in given:
         sys.stdout.write(help_of(USAGE, OPTIONS, EPILOG))
         return 0
-    if len(words) > 1:
-        raise UsageError(f"one directory at a time: {words[1]!r} (see {PROGRAM} --help)")
-    if words and not words[0]:
+    if path == "":
         raise UsageError("DIR must be a path, not ''")
-    # a path may have what the terminal's encoding lacks
-    if sys.stdout is not None:  # else it was closed when we were started
-        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    findings = examine(*words)
+    findings = examine(path)
     levels = _print_json(findings) if "--json" in given else _print_lines(findings)
     return max(map(LEVELS.index, levels))
 
@@ -66,7 +60,7 @@ def _print_json(findings: Iterable[Finding]) -> list[str]:
     names = ("check", "level", "message", "advice")
     found = [{name: getattr(one, name) for name in names} for one in findings]
     levels = [one["level"] for one in found]
-    _print(json.dumps({"level": max(levels, key=LEVELS.index), "checks": found}, indent=2))
+    write_json({"level": max(levels, key=LEVELS.index), "checks": found})
     return levels
 
 
@@ -75,15 +69,8 @@ def _print_lines(findings: Iterable[Finding]) -> list[str]:
     levels = []
     for one in findings:
         levels.append(one.level)
-        _print(f"{one.level:8} {one.check:12} {one.message}")
+        write(f"{one.level:8} {one.check:12} {one.message}\n")
         if one.advice:
-            _print(f"{'':21} -> {one.advice}")
-    _print(", ".join(f"{levels.count(level)} {level}" for level in LEVELS))
+            write(f"{'':21} -> {one.advice}\n")
+    write(", ".join(f"{levels.count(level)} {level}" for level in LEVELS) + "\n")
     return levels
-
-
-def _print(text: str) -> None:
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:  # nobody reads on; the exit status tells all the same
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

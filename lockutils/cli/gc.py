@@ -9,9 +9,16 @@ import sys
 from time import monotonic, time
 
 from lockutils.backends.file.directory import DefaultDirectory
-from lockutils.cli.ls import write
-from lockutils.cli.options import UsageError, help_of, parse
-from lockutils.cli.report import EX_CANTCREAT, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE, say
+from lockutils.cli.options import HELP, UsageError, help_of, parse_one
+from lockutils.cli.report import (
+    EX_CANTCREAT,
+    EX_TEMPFAIL,
+    EX_UNAVAILABLE,
+    EX_USAGE,
+    cannot_use,
+    say,
+    write,
+)
 from lockutils.errors import LockPathError, printable
 from lockutils.front.settings import lock_directory
 
@@ -40,7 +47,7 @@ only files that were made so long ago: a number of seconds, or
 with a unit, as 90s, 15m, 12h, 7d""",
     ),
     "--yes": ("-y", "", "do not ask: no other tool uses the files of this directory"),
-    "--help": ("-h", "", "show this text"),
+    "--help": HELP,
 }
 EPILOG = """\
 Only empty files are removed, that are no links and could be those of locks.  Hidden files stay, as
@@ -74,16 +81,11 @@ def gc(arguments: list[str]) -> int:
     :return: the exit status
     :raises UsageError: if the arguments are wrong
     """
-    given, words = parse(arguments, OPTIONS, PROGRAM)
-    if words:  # options may follow the directory
-        late, others = parse(words[1:], OPTIONS, PROGRAM)
-        given, words = {**given, **late}, [words[0], *others]
+    given, path = parse_one(arguments, OPTIONS, PROGRAM, "directory")
     if "--help" in given:
         sys.stdout.write(help_of(USAGE, OPTIONS, EPILOG))
         return 0
-    if len(words) > 1:
-        raise UsageError(f"one directory at a time, and not also {words[1]!r}")
-    if words == [""]:
+    if path == "":
         raise UsageError("DIR must be the path of a directory, not ''")
     age = _seconds(given["--older-than"][-1]) if "--older-than" in given else None
     if os.name != "posix":
@@ -92,28 +94,22 @@ def gc(arguments: list[str]) -> int:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # end by it, without a traceback
     try:
-        directory = lock_directory(words[0] if words else None)
+        directory = lock_directory(path)
     except LockPathError as error:
-        return _cannot(error, os.fsencode(error.filename))
+        return cannot_use(error)
     cell: list[int] = []
     try:
         return _collect(_Collection(cell, directory, age), given)
     except FileNotFoundError as error:
-        if words:
-            return _cannot(error, directory.path)
+        if path is not None:
+            return cannot_use(error, directory.path)
         write(f"{_title(directory)}: no lock has been used there\n")
         return 0
     except OSError as error:
-        return _cannot(error, directory.path)
+        return cannot_use(error, directory.path)
     finally:
         for descriptor in cell:
             os.close(descriptor)
-
-
-def _cannot(error: OSError, path: bytes) -> int:
-    remark = error.remark if isinstance(error, LockPathError) else ""
-    say(f"{error.strerror}: {os.fsdecode(path)!r}{remark}")
-    return EX_CANTCREAT
 
 
 def _seconds(text: str) -> int:

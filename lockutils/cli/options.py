@@ -6,6 +6,10 @@ start, and argparse's REMAINDER takes options and ``--`` that belong to the comm
 
 from __future__ import annotations
 
+import os
+
+from lockutils.backends.file.naming import key_of
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -15,6 +19,16 @@ if TYPE_CHECKING:
     Options = Mapping[str, tuple[str, str, str]]
 
 _HELP_COLUMN = 30
+#: the option ``--lock-path``
+LOCK_PATH = (
+    "",
+    "DIR",
+    """\
+directory of the lock files; else $LOCKUTILS_LOCK_PATH,
+$OSLO_LOCK_PATH, or the default directory of the user""",
+)
+#: the option ``--help``
+HELP = ("-h", "", "show this text")
 
 
 class UsageError(Exception):
@@ -66,6 +80,44 @@ def parse(
                 word, value = f"-{value}", ""
             given.setdefault(option, []).append(value)
     return given, arguments[position:]
+
+
+def parse_one(
+    arguments: list[str], options: Options, program: str, what: str
+) -> tuple[dict[str, list[str]], str | None]:
+    """Split ``arguments`` into options and one word at most, which options may follow.
+
+    :param what: what the word is
+    :return: as :func:`parse`; the word, or ``None``
+    :raises UsageError: as :func:`parse`, or if there are two words and no ``--help``
+    """
+    given, words = parse(arguments, options, program)
+    late, others = parse(words[1:], options, program)
+    given.update(late)
+    if others and "--help" not in given:
+        raise UsageError(f"one {what} at a time, and not also {others[0]!r}")
+    return given, words[0] if words else None
+
+
+def lock_path_of(given: dict[str, list[str]]) -> str | None:
+    """Return the lock directory that was given.
+
+    :raises UsageError: if it is empty
+    """
+    if "" in given.get("--lock-path", ()):
+        raise UsageError("--lock-path needs a path, not ''")
+    return given["--lock-path"][-1] if "--lock-path" in given else None
+
+
+def key_from(name: str, given: dict[str, list[str]]) -> str:
+    """Return the key of a lock by its name and the prefix that was given."""
+    prefix = given["--prefix"][-1] if "--prefix" in given else None
+    return key_of(_text(name), None if prefix is None else _text(prefix))
+
+
+def _text(argument: str) -> str:
+    """The same name for the same bytes, whatever locale this one process is in."""
+    return os.fsencode(argument).decode("utf-8", "surrogateescape")
 
 
 def names_of(option: str, options: Options) -> list[str]:

@@ -7,15 +7,21 @@ import os
 import sys
 from time import monotonic, time
 
-from lockutils.backends.file.naming import key_of
 from lockutils.backends.file.proc import command_of, read, stat_of
 from lockutils.backends.file.queue import QueueRange
 from lockutils.backends.file.refusal import refuse
-from lockutils.cli.listing import when
-from lockutils.cli.ls import fields, write
-from lockutils.cli.options import UsageError, help_of, parse
-from lockutils.cli.report import EX_CANTCREAT, say
-from lockutils.errors import Holder, LockPathError
+from lockutils.cli.listing import fields, when
+from lockutils.cli.options import (
+    HELP,
+    LOCK_PATH,
+    UsageError,
+    help_of,
+    key_from,
+    lock_path_of,
+    parse_one,
+)
+from lockutils.cli.report import cannot_use, write, write_json
+from lockutils.errors import Holder
 from lockutils.front.settings import lock_directory
 from lockutils.observe.wait_graph import Deadlock, deadlock_of
 from lockutils.observe.wait_records import Wait, wait_for_file, waits_of
@@ -33,16 +39,10 @@ VERSION = 1
 PROGRAM = "lockutils why"
 USAGE = f"{PROGRAM} [OPTION ...] NAME"
 OPTIONS = {
-    "--lock-path": (
-        "",
-        "DIR",
-        """\
-directory of the lock files; else $LOCKUTILS_LOCK_PATH,
-$OSLO_LOCK_PATH, or the default directory of the user""",
-    ),
+    "--lock-path": LOCK_PATH,
     "--prefix": ("", "P", "put P and a dash before the name"),
     "--json": ("", "", "one JSON object, for programs"),
-    "--help": ("-h", "", "show this text"),
+    "--help": HELP,
 }
 EPILOG = """\
 Tells who holds the lock NAME, what that process is doing and by whom it was started, who waits
@@ -65,34 +65,19 @@ def why(arguments: list[str]) -> int:
     :return: the exit status
     :raises UsageError: if the arguments are wrong
     """
-    given, words = parse(arguments, OPTIONS, PROGRAM)
-    more, rest = parse(words[1:], OPTIONS, PROGRAM)
-    given.update(more)
+    given, name = parse_one(arguments, OPTIONS, PROGRAM, "name")
     if "--help" in given:
         sys.stdout.write(help_of(USAGE, OPTIONS, EPILOG))
         return 0
-    if not words:
+    if name is None:
         raise UsageError(f"no name of a lock (see {PROGRAM} --help)")
-    if rest:
-        raise UsageError(f"one name at a time, and nothing after it: {rest[0]!r}")
-    path = given.get("--lock-path", [None])[-1]
-    if path == "":
-        raise UsageError("--lock-path needs a path, not ''")
-    prefix = given.get("--prefix", [None])[-1]
-    key = key_of(_text(words[0]), None if prefix is None else _text(prefix))
+    path, key = lock_path_of(given), key_from(name, given)
     try:
         reason = Reason(lock_directory(path, make=False), key)
     except OSError as error:
-        line = f"{error.strerror}: {os.fsdecode(error.filename or b'')!r}"
-        if isinstance(error, LockPathError):
-            error.source = error.source.replace("lock_path", "--lock-path")
-            line += error.remark
-        say(line)
-        return EX_CANTCREAT
+        return cannot_use(error)
     if "--json" in given:
-        from json import dumps
-
-        write(dumps(reason.as_json(), indent=2) + "\n")
+        write_json(reason.as_json())
     else:
         write("".join(f"{line}\n" for line in reason.lines()))
     return reason.status
@@ -236,8 +221,3 @@ def _sleeps_in(pid: int) -> str | None:
     except OSError:
         return None
     return where if where != "0" else None
-
-
-def _text(argument: str) -> str:
-    """The same name for the same bytes, whatever locale this one process is in."""
-    return os.fsencode(argument).decode("utf-8", "surrogateescape")

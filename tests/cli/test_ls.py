@@ -175,7 +175,7 @@ def test_what_is_wrong_is_told(cli, ls, tmp_path):
         (("a", "b"), "and not also 'b'"),
         (("--al",), "did you mean --all?"),
         (("--json=yes",), "--json takes no value"),
-        (("--lock-path", ""), "--lock-path must be"),
+        (("--lock-path", ""), "--lock-path needs a path, not ''"),
     ]:
         wrong = ls(*arguments)
         assert (wrong.returncode, wrong.stdout) == (64, "")
@@ -194,6 +194,13 @@ def test_a_reader_that_has_seen_enough_is_no_error(cli, hold):
     program = " ".join(f"'{word}'" for word in cli.words("ls", "--lock-path", str(cli.lock_path)))
     result = cli.call(["bash", "-c", f"{program} | true; echo ${{PIPESTATUS[0]}}"])
     assert (result.stdout, result.stderr) == ("0\n", "")
+
+
+def test_nobody_reads_where_stdout_is_closed(cli, hold):
+    hold("a")
+    program = cli.words("ls", "--lock-path", str(cli.lock_path))
+    result = cli.call(["sh", "-c", 'exec "$@" >&-', "sh", *program])
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 def test_an_encoding_that_lacks_a_character(cli, hold, ls):
