@@ -263,9 +263,10 @@ class Lock(Handle):
         return failure
 
     def _holder(self) -> Holder | None:
-        from lockutils.front.status import holders_of
+        from lockutils.front.status import look
 
-        return next(iter(holders_of(self._queue, self._backend, self._key)), None)
+        found = look(self._key, self._queue, self._backend, waiters=False)
+        return next(iter(found.holders), None)
 
 
 def _finish(limit: int, queue: WaitQueue, hold: Hold) -> None:

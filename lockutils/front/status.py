@@ -48,22 +48,18 @@ def status(
     return look(key, registry_of(semaphores).find(key), backend)
 
 
-def look(key: str, queue: WaitQueue | None, backend: Backend | None) -> Status:
-    """Return the status of a lock."""
-    holders, waiters = _here(queue)
-    if backend is None:
-        return Status(key, holders, waiters)
-    outside, outside_waiters = backend.status(key)
-    return Status(key, _joined(holders, queue, outside), _merged(waiters, outside_waiters))
+def look(
+    key: str, queue: WaitQueue | None, backend: Backend | None, *, waiters: bool = True
+) -> Status:
+    """Return the status of a lock.
 
-
-def holders_of(queue: WaitQueue, backend: Backend | None, key: str) -> list[Holder]:
-    """Return who holds a lock; those who wait for it are not looked for."""
-    holders, _ = _here(queue)
+    :param waiters: ``False`` to spare the search for them in other processes
+    """
+    holders, waiting = _here(queue)
     if backend is None:
-        return holders
-    outside, _ = backend.status(key, waiters=False)
-    return _joined(holders, queue, outside)
+        return Status(key, holders, waiting)
+    outside, outside_waiting = backend.status(key, waiters=waiters)
+    return Status(key, _joined(holders, queue, outside), _merged(waiting, outside_waiting))
 
 
 def _here(queue: WaitQueue | None) -> tuple[list[Holder], list[Holder]]:
