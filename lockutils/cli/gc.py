@@ -6,7 +6,7 @@ import errno
 import os
 import signal
 import sys
-from time import monotonic, time
+from time import time
 
 from lockutils.backends.file.directory import DefaultDirectory
 from lockutils.cli.options import HELP, UsageError, help_of, parse_one
@@ -24,8 +24,6 @@ from lockutils.front.settings import lock_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from lockutils.backends.file.directory import Directory
 
 PROGRAM = "lockutils gc"
@@ -71,8 +69,6 @@ Example, from cron, for a directory that only lockutils uses:
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 #: how many names a line has at most
 _NAMED = 3
-#: seconds between two signs of progress
-_TICK = 0.2
 
 
 def gc(arguments: list[str]) -> int:
@@ -209,7 +205,7 @@ def _remove(found: _Collection) -> int:
     removed = in_use = 0
     #: why a file stays -> which ones
     failed: dict[str, list[str]] = {}
-    for name in _with_progress(found.files):
+    for name in found.files:
         try:
             if remove_if_free(found.descriptor, found.status, name):
                 removed += 1
@@ -237,21 +233,3 @@ def _some(names: list[str]) -> str:
     shown = ", ".join(repr(name) for name in names[:_NAMED])
     more = len(names) - _NAMED
     return f"{shown} and {more} more" if more > 0 else shown
-
-
-def _with_progress(names: Iterable[str]) -> Iterator[str]:
-    """Yield the names; where stderr is a terminal, tell now and then how far we are."""
-    names = list(names)
-    if sys.stderr is None or not sys.stderr.isatty():
-        yield from names
-        return
-    told, shown = monotonic(), ""
-    for done, name in enumerate(names):
-        if monotonic() - told > _TICK:
-            told, shown = monotonic(), f"{done} of {len(names)}"
-            sys.stderr.write(f"\r{shown}")
-            sys.stderr.flush()
-        yield name
-    if shown:
-        sys.stderr.write(f"\r{' ' * len(shown)}\r")
-        sys.stderr.flush()
