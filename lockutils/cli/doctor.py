@@ -57,8 +57,7 @@ def doctor(arguments: list[str]) -> int:
 
 
 def _print_json(findings: Iterable[Finding]) -> list[str]:
-    names = ("check", "level", "message", "advice")
-    found = [{name: getattr(one, name) for name in names} for one in findings]
+    found = [one._asdict() for one in findings]
     levels = [one["level"] for one in found]
     write_json({"level": max(levels, key=LEVELS.index), "checks": found})
     return levels

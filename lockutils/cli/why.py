@@ -152,7 +152,7 @@ class _Process:
         if pid is None or holder.host is not None:
             return
         self.waits = waits_of(pid)
-        self.state = _field(pid, b"State:")
+        self.state = _state_of(pid)
         self.kernel = _sleeps_in(pid)
         try:
             _, parent, _ = stat_of(pid)
@@ -203,15 +203,14 @@ def _wait(wait: Wait) -> dict[str, Any]:
     }
 
 
-def _field(pid: int, name: bytes) -> str | None:
-    """Return a field of the status of a process, as ``S (sleeping)``; ``None`` without one."""
+def _state_of(pid: int) -> str | None:
+    """Return what a process does, as ``S (sleeping)``; ``None`` if it has ended."""
     try:
-        for line in read(f"/proc/{pid}/status").split(b"\n"):
-            if line.startswith(name):
-                return line[len(name) :].strip().decode()
+        return (
+            read(f"/proc/{pid}/status").partition(b"\nState:")[2].split(b"\n")[0].strip().decode()
+        )
     except OSError:
-        pass  # it has ended
-    return None
+        return None
 
 
 def _sleeps_in(pid: int) -> str | None:

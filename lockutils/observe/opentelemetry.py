@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from lockutils.observe.recorder import Label, Labels
 
-__all__ = ["instrument"]
-
 #: where the SDK enters guards
 _GUARDED = ("opentelemetry.sdk.metrics",)
 

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from lockutils.observe.recorder import Label, Labels
 
-__all__ = ["instrument"]
-
 #: where the client enters guards
 _GUARDED = tuple(
     f"prometheus_client.{module}" for module in ("metrics", "mmap_dict", "registry", "values")
