@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from lockutils.cli.options import UsageError, unknown
-from lockutils.cli.report import EX_USAGE, say
+from lockutils.cli.report import EX_USAGE, say, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _dispatch(arguments: list[str]) -> int:
         return int(getattr(module, command)(arguments[1:]))
     if command in ("--help", "-h"):
         lines = [f"  {name:15}{what}" for name, what in COMMANDS.items()]
-        sys.stdout.write(_HELP.format("\n".join(lines)))
+        write(_HELP.format("\n".join(lines)))
         return 0
     if command in ("--version", "-V"):
         return print_version()
@@ -71,5 +71,5 @@ def print_version() -> int:
     """Print the version; return the exit status."""
     from lockutils import __version__
 
-    sys.stdout.write(f"lockutils {__version__}\n")
+    write(f"lockutils {__version__}\n")
     return 0

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-
-from lockutils.cli.options import HELP, UsageError, help_of, parse_one
+from lockutils.cli.options import HELP, UsageError, parse_one, print_help
 from lockutils.cli.report import write, write_json
 from lockutils.observe.doctor import examine
 from lockutils.observe.doctor.finding import LEVELS
@@ -47,8 +45,7 @@ def doctor(arguments: list[str]) -> int:
     """
     given, path = parse_one(arguments, OPTIONS, PROGRAM, "directory")
     if "--help" in given:
-        sys.stdout.write(help_of(USAGE, OPTIONS, EPILOG))
-        return 0
+        return print_help(USAGE, OPTIONS, EPILOG)
     if path == "":
         raise UsageError("DIR must be a path, not ''")
     findings = examine(path)

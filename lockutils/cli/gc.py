@@ -9,7 +9,7 @@ import sys
 from time import time
 
 from lockutils.backends.file.directory import DefaultDirectory
-from lockutils.cli.options import HELP, UsageError, help_of, parse_one
+from lockutils.cli.options import HELP, UsageError, parse_one, print_help
 from lockutils.cli.report import (
     EX_CANTCREAT,
     EX_TEMPFAIL,
@@ -79,8 +79,7 @@ def gc(arguments: list[str]) -> int:
     """
     given, path = parse_one(arguments, OPTIONS, PROGRAM, "directory")
     if "--help" in given:
-        sys.stdout.write(help_of(USAGE, OPTIONS, EPILOG))
-        return 0
+        return print_help(USAGE, OPTIONS, EPILOG)
     if path == "":
         raise UsageError("DIR must be the path of a directory, not ''")
     age = _seconds(given["--older-than"][-1]) if "--older-than" in given else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from lockutils.cli.options import HELP, LOCK_PATH, help_of, lock_path_of, parse_one
+from lockutils.cli.options import HELP, LOCK_PATH, lock_path_of, parse_one, print_help
 from lockutils.cli.report import EX_UNAVAILABLE, cannot_use, say, write, write_json
 from lockutils.errors import LockPathError
 from lockutils.front.settings import lock_directory
@@ -58,8 +58,7 @@ def ls(arguments: list[str]) -> int:
     """
     given, pattern = parse_one(arguments, OPTIONS, PROGRAM, "pattern")
     if "--help" in given:
-        sys.stdout.write(help_of(USAGE, OPTIONS, EPILOG))
-        return 0
+        return print_help(USAGE, OPTIONS, EPILOG)
     found = find(lock_path_of(given), matcher(pattern), with_free="--all" in given)
     if isinstance(found, int):
         return found

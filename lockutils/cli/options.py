@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from lockutils.backends.file.naming import key_of
+from lockutils.cli.report import write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -135,8 +136,8 @@ def unknown(what: str, word: str, known: Iterable[str], program: str) -> UsageEr
     return UsageError(f"no such {what}: {word!r}{hint} (see {program} --help)")
 
 
-def help_of(usage: str, options: Options, epilog: str) -> str:
-    """Return the help text of a command."""
+def print_help(usage: str, options: Options, epilog: str) -> int:
+    """Print the help text of a command; return the exit status."""
     lines = [f"usage: {usage}", "", "options:"]
     for option, (others, metavar, help_) in options.items():
         letters = [name for name in others.split() if not name.startswith("--")]
@@ -147,4 +148,5 @@ def help_of(usage: str, options: Options, epilog: str) -> str:
         for line in help_.splitlines():
             lines.append(f"{start:{_HELP_COLUMN}}{line}")
             start = ""
-    return "\n".join([*lines, "", epilog])
+    write("\n".join([*lines, "", epilog]))
+    return 0

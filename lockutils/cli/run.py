@@ -18,7 +18,7 @@ from lockutils import (
     DeadlockError,
     SlotsMismatchError,
 )
-from lockutils.cli.options import UsageError, help_of, parse
+from lockutils.cli.options import UsageError, parse, print_help
 from lockutils.cli.report import EX_UNAVAILABLE, cannot_use, say, say_on_terminal
 from lockutils.cli.run_options import EPILOG, OPTIONS, PROGRAM, USAGE, RunSettings
 from lockutils.observe import log
@@ -42,8 +42,7 @@ def run(arguments: list[str]) -> int:
     """
     given, command = parse(arguments, OPTIONS, PROGRAM)
     if "--help" in given:
-        sys.stdout.write(help_of(USAGE, OPTIONS, EPILOG))
-        return 0
+        return print_help(USAGE, OPTIONS, EPILOG)
     if "--version" in given:
         from lockutils.cli import print_version
 

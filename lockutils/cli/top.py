@@ -9,7 +9,7 @@ import sys
 from time import monotonic
 
 from lockutils.cli.ls import find, matcher
-from lockutils.cli.options import HELP, LOCK_PATH, help_of, lock_path_of, parse_one
+from lockutils.cli.options import HELP, LOCK_PATH, lock_path_of, parse_one, print_help
 from lockutils.cli.report import EX_UNAVAILABLE, say
 
 TYPE_CHECKING = False
@@ -73,9 +73,10 @@ def top(arguments: list[str]) -> int:
     """
     given, pattern = parse_one(arguments, OPTIONS, PROGRAM, "pattern")
     if "--help" in given:
-        sys.stdout.write(help_of(USAGE, OPTIONS, EPILOG))
-        return 0
-    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
+        return print_help(USAGE, OPTIONS, EPILOG)
+    streams = sys.stdin, sys.stdout  # None if it was closed when we were started
+    has_terminal = all(stream is not None and stream.isatty() for stream in streams)
+    if not has_terminal or os.environ.get("TERM") == "dumb":
         say("top needs a terminal; lockutils ls lists the locks once")
         return EX_UNAVAILABLE
     try:

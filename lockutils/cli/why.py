@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import sys
 from time import monotonic, time
 
 from lockutils.backends.file.proc import command_of, read, stat_of
@@ -15,10 +14,10 @@ from lockutils.cli.options import (
     HELP,
     LOCK_PATH,
     UsageError,
-    help_of,
     key_from,
     lock_path_of,
     parse_one,
+    print_help,
 )
 from lockutils.cli.report import cannot_use, write, write_json
 from lockutils.errors import Holder
@@ -67,8 +66,7 @@ def why(arguments: list[str]) -> int:
     """
     given, name = parse_one(arguments, OPTIONS, PROGRAM, "name")
     if "--help" in given:
-        sys.stdout.write(help_of(USAGE, OPTIONS, EPILOG))
-        return 0
+        return print_help(USAGE, OPTIONS, EPILOG)
     if name is None:
         raise UsageError(f"no name of a lock (see {PROGRAM} --help)")
     path, key = lock_path_of(given), key_from(name, given)
