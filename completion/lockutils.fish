@@ -9,12 +9,12 @@ set -l top '__fish_seen_subcommand_from top; and not __fish_seen_subcommand_from
 set -l why '__fish_seen_subcommand_from why; and not __fish_seen_subcommand_from run ls top doctor gc'
 
 complete -c lockutils -f
-complete -c lockutils -n $first -a doctor -d 'Tell what locks here depend on, and what is wrong'
+complete -c lockutils -n $first -a doctor -d 'Check what locks depend on, and say what to do where it is wrong'
 complete -c lockutils -n $first -a gc -d 'Remove the lock files that nobody uses'
 complete -c lockutils -n $first -a ls -d 'List the locks that are held, who holds them, and how many wait'
-complete -c lockutils -n $first -a run -d 'Run a program while holding locks'
-complete -c lockutils -n $first -a top -d 'Show the locks live, in a terminal'
-complete -c lockutils -n $first -a why -d 'Tell who holds a lock and who waits, and whether it is a deadlock'
+complete -c lockutils -n $first -a run -d 'Run a command under a lock'
+complete -c lockutils -n $first -a top -d 'Show the held locks live, in a terminal'
+complete -c lockutils -n $first -a why -d 'Tell who holds one lock and who waits for it, and whether it is a deadlock'
 complete -c lockutils -s h -l help -d 'Show the commands or options'
 complete -c lockutils -n "$first; or $run" -s V -l version -d 'Show the version'
 

@@ -22,6 +22,7 @@ _NEED_GIL = {
     "test_a_handler_forks_in_an_acquisition": _FORK,
     "test_a_child_that_a_handler_forked": _FORK,
     "stuck[forks": _FORK,
+    "test_a_short_run": _FORK,
     "test_a_subinterpreter_ends": "without the GIL it clears modules before what is held in them",
 }
 

@@ -144,13 +144,13 @@ if TYPE_CHECKING:
             """Return a new contender for the lock ``key``, which holds nothing yet."""
 
         def status(self, key: str, *, waiters: bool = True) -> tuple[list[Holder], list[Holder]]:
-            """Return who holds the lock at the moment, and who waits for it.
+            """Return the holders and the waiters of the lock at the moment.
 
-            Takes nothing, creates nothing and is not seen by others.  This process is told, too.
+            It takes and creates nothing, and nobody notices it.  This process is included.
 
-            :param waiters: ``False`` to spare the search for them
+            :param waiters: ``False`` to spare the search for waiters
             :return: holders; waiters, the next to be served first as far as the order is known.
-                What cannot be told of one is ``None`` there
+                What cannot be known of one is ``None``
             """
 
         def is_held(self, key: str) -> bool:

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 #: a command -> what it does; each has a module of its name here, with a function of that name,
 #: which takes the arguments after the command and returns the exit status
 COMMANDS = {
-    "doctor": "tell what locks here depend on, and what is wrong",
+    "doctor": "check what locks depend on, and say what to do where it is wrong",
     "gc": "remove the lock files that nobody uses",
     "ls": "list the locks that are held, who holds them, and how many wait",
-    "run": "run a program while holding locks",
-    "top": "show the locks live, in a terminal",
-    "why": "tell who holds a lock and who waits, and whether it is a deadlock",
+    "run": "run a command under a lock",
+    "top": "show the held locks live, in a terminal",
+    "why": "tell who holds one lock and who waits for it, and whether it is a deadlock",
 }
 
 _HELP = """\
@@ -29,7 +29,7 @@ commands:
 {}
 
 options:
-  -h, --help     show this text, or with a command what it takes
+  -h, --help     show this text; after a command, the help of that command
   -V, --version  show the version
 """
 

@@ -14,25 +14,29 @@ if TYPE_CHECKING:
     from lockutils.observe.doctor.finding import Finding
 
 PROGRAM = "lockutils doctor"
-USAGE = f"{PROGRAM} [--json] [DIR]"
+USAGE = f"""\
+{PROGRAM} [--json] [DIR]
+
+Checks what locks depend on, and says what to do where something is wrong: the interpreter, how
+waiters wait, the lock directory and its mode, the file system and its locks, the queue, other
+tools, and what can run out.
+
+DIR is the lock directory; else the one that a lock of this user has in this environment."""
 OPTIONS = {
-    "--json": ("", "", "print one JSON object"),
+    "--json": ("", "", "write one JSON object, for programs"),
     "--help": HELP,
 }
 EPILOG = """\
-Looks at the lock directory DIR, or at the one that a lock of this user in this environment has,
-and at all that locks depend on: the interpreter, how waiters wait, the mode of the directory, the
-file system and its locks, the queue, other tools, and what can run out.  Each line begins with
-ok, warning or problem; below the last two stands what to do, after an arrow.
+Each line begins with ok, warning or problem.  Below the last two an arrow says what to do.
 
-It makes no directory and opens no lock file.  A probe of its own in the directory is gone at once.
-A file system that does not answer within 5 seconds is a problem, and the last line.
+It makes no directory and opens no lock file.  It tries the locks on a file of its own in the
+directory, which it removes at once.  A file system that does not answer within 5 seconds is a
+problem, and the last line.
 
 Exit status: 0 if all is well, 1 if there is a warning, 2 if there is a problem; 64 for a wrong
 command line.
 
-Example, for the environment of a user's cron jobs and units:
-
+Example, for the environment of a user's cron jobs:
   sudo -u backup env -i PATH="$PATH" lockutils doctor
 """
 

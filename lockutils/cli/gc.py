@@ -30,8 +30,8 @@ PROGRAM = "lockutils gc"
 USAGE = f"""\
 {PROGRAM} [OPTION ...] [DIR]
 
-Removes the lock files that nobody has locked.  Processes that use lockutils may hold, wait for and
-make locks meanwhile: one that waits for a file that was removed goes on with a new one.
+Removes the lock files that nobody has locked.  Processes that use lockutils may hold and wait for
+locks meanwhile: one whose lock file is removed while it waits goes on with a new file.
 
 DIR is the lock directory; else $LOCKUTILS_LOCK_PATH, $OSLO_LOCK_PATH, or the default directory of
 the user."""
@@ -48,20 +48,20 @@ with a unit, as 90s, 15m, 12h, 7d""",
     "--help": HELP,
 }
 EPILOG = """\
-Only empty files are removed, that are no links and could be those of locks.  Hidden files stay, as
-.lockutils-queue, in which waiters queue.  A directory that has other files, and no such queue, is
-taken for no lock directory, and left alone.
+It removes only empty regular files whose names lock files can have.  Hidden files stay, as
+.lockutils-queue, in which waiters queue.  If a directory has other files and no .lockutils-queue,
+gc takes it for no lock directory, and removes nothing.
 
-The age of a file is that of its last change.  As a rule that is when it was made: to lock it does
-not change it.
+The age of a file counts from its last change, which as a rule is when it was made: locking a file
+does not change it.
 
-Most other tools, as flock(1), oslo.concurrency and fasteners, do not notice that a file was removed
-for which they wait: they lock it, and exclude nobody.  lockutils cannot know who waits.  So outside
-of the default directory it asks, or wants --yes.
+Most other tools, as flock(1), oslo.concurrency and fasteners, do not notice when gc removes the
+file that they wait for: they lock it, and exclude nobody.  lockutils cannot know whether such a
+tool waits.  So outside of the default directory gc asks first, unless --yes is given.
 
 Exit status: 0 if what nobody uses is removed; 75 if the answer was no; 64 for a wrong command line,
 also if --yes is missing and there is no terminal to ask on; 69 if this platform cannot do it; 73 if
-the directory cannot be used, or a file not be removed.
+the directory cannot be used, or a file cannot be removed.
 
 Example, from cron, for a directory that only lockutils uses:
   lockutils gc --yes --older-than 1d /var/lib/app/locks
@@ -139,8 +139,8 @@ class _Collection:
         if others and not self.is_default and ".lockutils-queue" not in names:
             raise OSError(
                 errno.EINVAL,
-                f"No lock directory, since {_some(others)} in it can be no lock files, and there "
-                "is no .lockutils-queue; nothing was removed",
+                f"Not a lock directory, since {_some(others)} in it can be no lock files, and "
+                "there is no .lockutils-queue; nothing was removed",
             )
         now = time()
         #: those to remove, if nobody has locked them
@@ -170,8 +170,8 @@ def _ask(found: _Collection) -> int | None:
     """Ask whether to go on; return ``None`` if so, and else the exit status."""
     say(
         f"{found.title} may be used by other tools than lockutils.  Most, as flock(1), "
-        "oslo.concurrency and fasteners, do not notice that a file was removed for which they "
-        "wait: they lock it, and exclude nobody."
+        "oslo.concurrency and fasteners, do not notice when the file that they wait for is "
+        "removed: they lock it, and exclude nobody."
     )
     if sys.stdin is None or not sys.stdin.isatty():
         say("nothing was removed: if no such tool uses it, say --yes")

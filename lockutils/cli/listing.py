@@ -77,7 +77,13 @@ def locks_of(
     used = set(snapshot.files())
     files: Iterable[bytes] = used
     if with_free:
-        files = [name for name in os.listdir(directory.path) if not name.startswith(b".")]
+        with os.scandir(directory.path) as entries:
+            # no lock file is hidden, or anything but a file
+            files = [
+                it.name
+                for it in entries
+                if not it.name.startswith(b".") and it.is_file(follow_symlinks=False)
+            ]
     listed = [
         Listed(file, snapshot, file in used) for file in files if matches(key_of_file(file)[0])
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from lockutils.cli.options import HELP, LOCK_PATH, lock_path_of, parse_one, print_help
+from lockutils.cli.options import HELP, LOCK_PATH, lock_path_of, parse_one, print_help, text_of
 from lockutils.cli.report import EX_UNAVAILABLE, cannot_use, say, write, write_json
 from lockutils.errors import LockPathError
 from lockutils.front.settings import lock_directory
@@ -59,7 +59,8 @@ def ls(arguments: list[str]) -> int:
     given, pattern = parse_one(arguments, OPTIONS, PROGRAM, "pattern")
     if "--help" in given:
         return print_help(USAGE, OPTIONS, EPILOG)
-    found = find(lock_path_of(given), matcher(pattern), with_free="--all" in given)
+    matches = matcher(text_of(pattern or ""))
+    found = find(lock_path_of(given), matches, with_free="--all" in given)
     if isinstance(found, int):
         return found
     directory, locks = found
@@ -70,8 +71,8 @@ def ls(arguments: list[str]) -> int:
     return 0
 
 
-def matcher(pattern: str | None) -> Callable[[str], object]:
-    """Return what tells whether a name is one of ``pattern``; without one, all are."""
+def matcher(pattern: str) -> Callable[[str], object]:
+    """Return what tells whether a name is one of ``pattern``; an empty one has all."""
     if not pattern:
         return lambda name: True
     from fnmatch import fnmatchcase
@@ -86,10 +87,12 @@ def find(
 
     A directory that is not there has no locks, unless the user has named it here.
     """
-    if not os.path.exists("/proc/locks"):
-        say("this system does not tell who has a file locked: there is no /proc/locks")
-        return EX_UNAVAILABLE
+    from lockutils.backends.file.proc import trouble
     from lockutils.cli.listing import locks_of
+
+    if why := trouble():
+        say(f"this system does not tell who has a file locked: {why}")
+        return EX_UNAVAILABLE
 
     try:
         directory = lock_directory(path, make=False)

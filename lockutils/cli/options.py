@@ -25,8 +25,8 @@ LOCK_PATH = (
     "",
     "DIR",
     """\
-directory of the lock files; else $LOCKUTILS_LOCK_PATH,
-$OSLO_LOCK_PATH, or the default directory of the user""",
+the lock directory; else $LOCKUTILS_LOCK_PATH, $OSLO_LOCK_PATH, or
+the default directory of the user""",
 )
 #: the option ``--help``
 HELP = ("-h", "", "show this text")
@@ -34,6 +34,11 @@ HELP = ("-h", "", "show this text")
 
 class UsageError(Exception):
     """The command line is wrong; the message names the offending part."""
+
+
+def text_of(argument: str) -> str:
+    """The same name for the same bytes, whatever locale this one process is in."""
+    return os.fsencode(argument).decode("utf-8", "surrogateescape")
 
 
 def parse(
@@ -113,12 +118,7 @@ def lock_path_of(given: dict[str, list[str]]) -> str | None:
 def key_from(name: str, given: dict[str, list[str]]) -> str:
     """Return the key of a lock by its name and the prefix that was given."""
     prefix = given["--prefix"][-1] if "--prefix" in given else None
-    return key_of(_text(name), None if prefix is None else _text(prefix))
-
-
-def _text(argument: str) -> str:
-    """The same name for the same bytes, whatever locale this one process is in."""
-    return os.fsencode(argument).decode("utf-8", "surrogateescape")
+    return key_of(text_of(name), None if prefix is None else text_of(prefix))
 
 
 def names_of(option: str, options: Options) -> list[str]:

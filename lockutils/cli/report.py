@@ -17,20 +17,6 @@ CANNOT_RUN = 126
 NOT_FOUND = 127
 
 
-def write(text: str) -> None:
-    """Write to stdout, whatever its encoding is, and whether somebody reads it."""
-    stdout = sys.stdout
-    if stdout is None:  # it was closed when we were started
-        return
-    encoding = stdout.encoding or "utf-8"
-    try:
-        stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
-        stdout.flush()
-    except BrokenPipeError:
-        # the reader has seen enough; and the interpreter must not find that out once more
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
-
-
 def write_json(found: object) -> None:
     from json import dumps
 
@@ -63,6 +49,26 @@ def say(line: str) -> None:
         os.write(stderr.fileno(), text.encode(stderr.encoding, "backslashreplace"))
     except OSError:
         pass  # nobody is listening, and the command must run all the same
+
+
+def write(text: str) -> None:
+    """Write to stdout, whatever its encoding is, and whether somebody reads it.
+
+    :raises SystemExit: if it takes no more, as on a full disk; then that was said
+    """
+    stdout = sys.stdout
+    if stdout is None:  # it was closed when we were started, and 1 may be another file by now
+        return
+    encoding = stdout.encoding or "utf-8"
+    try:
+        stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        stdout.flush()
+    except OSError as error:
+        # the interpreter must not find that out once more, when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # else the reader has seen enough
+            say(f"cannot write to stdout: {error.strerror}")
+            raise SystemExit(EX_CANTCREAT) from None
 
 
 def say_on_terminal(line: str) -> None:

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from lockutils.backends.file.directory import Directory
 
 PROGRAM = "lockutils run"
-USAGE = f"{PROGRAM} --lock NAME [OPTION ...] [--] COMMAND [ARG ...]"
+USAGE = f"""\
+{PROGRAM} --lock NAME [OPTION ...] [--] COMMAND [ARG ...]
+
+Waits for the lock NAME, runs COMMAND while it holds the lock, and releases it when COMMAND ends."""
 OPTIONS = {
     "--lock": (
         "",
@@ -38,7 +41,7 @@ or without --lock""",
     "--timeout": (
         "-w --wait",
         "S",
-        "wait for all locks together at most S seconds; else without end",
+        "wait for all locks together at most S seconds; else no limit",
     ),
     "--no-wait": ("-n --nonblock", "", "do not wait"),
     "--shared": ("-s", "", "as a reader: with others that say --shared, and nobody else"),
@@ -64,7 +67,7 @@ do not hand the locks to the command, which goes on without
 them if lockutils is killed""",
     ),
     "--no-fork": ("-F", "", "become the command, which then holds the locks itself"),
-    "--verbose": ("", "", "tell on stderr of waiting, acquiring and releasing"),
+    "--verbose": ("", "", "say on stderr what is waited for, acquired and released"),
     "--help": HELP,
     "--version": ("-V", "", "show the version"),
 }
@@ -73,8 +76,13 @@ Exit status: that of the command, 128+N if signal N ended it; 75 if a lock was n
 the command cannot be run, 127 if it is not found; 64 for a wrong command line; 73 if the lock
 directory cannot be used; 69 if this platform cannot do it.
 
-Signals sent to lockutils reach the command.  If lockutils is killed, the command keeps the
-locks until it has ended, and whoever inherited them from it.
+Signals sent to lockutils reach the command.  If lockutils is killed, the locks are held until the
+command and all processes that inherited them from it have ended.
+
+A wait of 10 s or more is told on stderr if that is a terminal, or with --verbose.
+
+Example, from cron: skip this run if the last one has not ended
+  lockutils run --lock backup --no-wait -- /usr/local/bin/backup
 """
 #: pairs that contradict each other
 _CONTRADICTIONS = (

@@ -9,7 +9,7 @@ import sys
 from time import monotonic
 
 from lockutils.cli.ls import find, matcher
-from lockutils.cli.options import HELP, LOCK_PATH, lock_path_of, parse_one, print_help
+from lockutils.cli.options import HELP, LOCK_PATH, lock_path_of, parse_one, print_help, text_of
 from lockutils.cli.report import EX_UNAVAILABLE, say
 
 TYPE_CHECKING = False
@@ -85,6 +85,7 @@ def top(arguments: list[str]) -> int:
         missing = str(error.name).partition(".")[0]
         say(f"top needs {missing}, which is not installed: pip install lockutils[top]")
         return EX_UNAVAILABLE
+    pattern = text_of(pattern or "")
     found = find(lock_path_of(given), matcher(pattern))
     if isinstance(found, int):
         return found

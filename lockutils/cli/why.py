@@ -36,25 +36,26 @@ FREE, HELD, DEADLOCK = 0, 1, 2
 VERSION = 1
 
 PROGRAM = "lockutils why"
-USAGE = f"{PROGRAM} [OPTION ...] NAME"
+USAGE = f"""\
+{PROGRAM} [OPTION ...] NAME
+
+Tells who holds the lock NAME, what that process is doing and what started it, and who waits for
+the lock, in order.  In a deadlock it shows the cycle.  It takes no lock, and nobody notices it."""
 OPTIONS = {
     "--lock-path": LOCK_PATH,
     "--prefix": ("", "P", "put P and a dash before the name"),
-    "--json": ("", "", "one JSON object, for programs"),
+    "--json": ("", "", "write one JSON object, for programs"),
     "--help": HELP,
 }
 EPILOG = """\
-Tells who holds the lock NAME, what that process is doing and by whom it was started, who waits
-for the lock in which order, and, if the wait will not end by itself, who waits for whom.  Takes
-nothing, and nobody notices.
+A deadlock is found once its waits are a second old, among processes of one user that use lockutils.
+Only root can tell what another user's processes have open.
 
-A deadlock is known once its waits are a second old, among the processes of one user that use
-lockutils.  Of another user's processes only root can tell what they have open.
-
-Exit status: 0 if the lock is free, 1 if it is held, 2 if that is a deadlock; 64 for a wrong
+Exit status: 0 if the lock is free, 1 if it is held, 2 if it is held in a deadlock; 64 for a wrong
 command line; 73 if the lock directory cannot be used.
 
-Example: lockutils why db-migration || echo "not now"
+Example:
+  lockutils why db-migration || echo "not now"
 """
 
 
@@ -82,7 +83,7 @@ def why(arguments: list[str]) -> int:
 
 
 class Reason:
-    """Why a lock cannot be had at the moment."""
+    """Who holds a lock at the moment, who waits for it, and the deadlock if there is one."""
 
     def __init__(self, directory: Directory, key: str) -> None:
         """Look.
@@ -204,11 +205,10 @@ def _wait(wait: Wait) -> dict[str, Any]:
 def _state_of(pid: int) -> str | None:
     """Return what a process does, as ``S (sleeping)``; ``None`` if it has ended."""
     try:
-        return (
-            read(f"/proc/{pid}/status").partition(b"\nState:")[2].split(b"\n")[0].strip().decode()
-        )
+        text = read(f"/proc/{pid}/status").decode("utf-8", "replace")
     except OSError:
         return None
+    return text.partition("\nState:")[2].partition("\n")[0].strip()
 
 
 def _sleeps_in(pid: int) -> str | None:

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 
-from lockutils.cli.report import EX_CANTCREAT, EX_USAGE, say
+from lockutils.cli.report import EX_CANTCREAT, EX_USAGE, say, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def wrap(command: list[str]) -> int:
         say("no command to run (see lockutils-wrapper --help)")
         return EX_USAGE
     if command[0] in ("-h", "--help"):
-        sys.stdout.write(_USAGE)
+        write(_USAGE)
         return 0
 
     import shutil

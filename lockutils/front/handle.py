@@ -95,9 +95,9 @@ class Lock(Handle):
     def locked(self) -> bool:
         """Return whether anybody holds the lock at the moment, in whatever mode.
 
-        Takes nothing, and nobody notices.  Of a lock with slots or readers another one may be had
-        all the same.  Of tools of other pid namespaces, and on a system without ``/proc``, a lock
-        that is a ``flock`` alone cannot be seen.
+        It takes nothing, and nobody notices it.  A lock that is held may still let in another
+        reader, or another holder of a slot.  A lock that another tool holds by ``flock`` alone is
+        not seen if that tool is in another pid namespace, or if the system has no ``/proc``.
         """
         if any(waiter.scoped is not None for waiter in snapshot(self._queue)):
             return True
@@ -119,6 +119,8 @@ class Lock(Handle):
         # what a parent process acquired is not in the queue of a forked child
         inherited = hold[0] not in self._queue
         self._end(hold)
+        if observe.published:  # whoever acquired it may wait, and have told that it holds this
+            observe.no_longer_held(self)
         if inherited:
             raise RuntimeError(f"the lock {self.name!r} was acquired by the parent, before a fork")
 
@@ -263,10 +265,9 @@ class Lock(Handle):
         return failure
 
     def _holder(self) -> Holder | None:
-        from lockutils.front.status import look
+        from lockutils.front.status import holders_of
 
-        found = look(self._key, self._queue, self._backend, waiters=False)
-        return next(iter(found.holders), None)
+        return next(iter(holders_of(self._queue, self._backend, self._key)), None)
 
 
 def _finish(limit: int, queue: WaitQueue, hold: Hold) -> None:

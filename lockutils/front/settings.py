@@ -54,13 +54,13 @@ def set_defaults(
     :param file_mode: the mode of lock files that are made from now on, and of the file in which
         waiters queue, whatever the umask; not in the default directory, which is the user's
         alone.  ``None`` takes it back
-    :param clean: ``True`` to let lock directories that the user named keep themselves small, as
-        the default directory does: when this process has made a file in one of more than 256, it
-        may remove the empty files that nobody has locked.  It does nothing in a directory that
-        has anything else in it.  Other tools may not notice: see :doc:`/howto/keep-small`.  On
-        Windows it does nothing.  The default is ``False``
-    :param warn_after: seconds after which a waiter logs a warning of the logger ``lockutils``, and
-        again each time that it has waited twice as long; 10 by default.  ``None`` for never
+    :param clean: ``True`` to keep lock directories that the user named small, as the default
+        directory is: when this process makes a file in one that has more than 256, it may remove
+        the empty files that nobody has locked.  It does nothing in a directory that has anything
+        else in it, and nothing on Windows.  It can harm other tools: see
+        :doc:`/howto/keep-small`.  The default is ``False``
+    :param warn_after: seconds after which a waiter logs a warning, by the logger ``lockutils``,
+        and again each time that it has waited twice as long; 10 by default.  ``None`` for never
     :raises TypeError: if ``lock_path`` is not a path, ``file_mode`` not an int, ``clean`` not a
         bool, or ``warn_after`` not a number
     :raises ValueError: if ``lock_path`` is empty or contains NUL, with ``file_mode`` the owner

@@ -1,4 +1,4 @@
-"""Who holds a lock and who waits for it: what the queue of this process knows, and the system."""
+"""The holders and waiters of a lock, from the queue of this process and from the system."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 
 from lockutils.backends.file.naming import key_of, name_of
 from lockutils.backends.file.proc import begin_of
+from lockutils.errors import Holder, LockPathError
 from lockutils.front import settings
 from lockutils.front.arguments import check_options, warn_of_path
 from lockutils.front.lock import registry_of
@@ -15,7 +16,6 @@ from lockutils.observe.status import Status
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lockutils.backends.base import Backend
-    from lockutils.errors import Holder
     from lockutils.front.settings import StrPath
     from lockutils.local.lock_by_key import Semaphores
     from lockutils.local.wait_queue import WaitQueue
@@ -28,14 +28,14 @@ def status(
     lock_path: StrPath | None = None,
     semaphores: Semaphores | None = None,
 ) -> Status:
-    """Return who holds the lock ``name`` and who waits for it at the moment.
+    """Return the holders and the waiters of the lock ``name`` at the moment.
 
-    Nothing is taken, nothing is created, and nobody notices: a single try at the same moment does
-    not fail.  Tells of threads and tasks of this process by name; with ``external`` also of other
-    processes, and of other tools on the same lock file.  What cannot be known is ``None`` in the
+    It takes and creates nothing, and nobody notices it: a single try at the same moment does not
+    fail.  It names the threads and tasks of this process; with ``external`` also other processes,
+    and other tools on the same lock file.  What cannot be known is ``None`` in the
     :class:`Holder`.
 
-    The parameters are those of :func:`lock`, and so are the exceptions.
+    The parameters and exceptions are those of :func:`lock`.
     """
     name = name_of(name)
     key = key_of(name, lock_file_prefix)
@@ -48,18 +48,25 @@ def status(
     return look(key, registry_of(semaphores).find(key), backend)
 
 
-def look(
-    key: str, queue: WaitQueue | None, backend: Backend | None, *, waiters: bool = True
-) -> Status:
-    """Return the status of a lock.
-
-    :param waiters: ``False`` to spare the search for them in other processes
-    """
-    holders, waiting = _here(queue)
+def look(key: str, queue: WaitQueue | None, backend: Backend | None) -> Status:
+    """Return the status of a lock."""
+    holders, waiters = _here(queue)
     if backend is None:
-        return Status(key, holders, waiting)
-    outside, outside_waiting = backend.status(key, waiters=waiters)
-    return Status(key, _joined(holders, queue, outside), _merged(waiting, outside_waiting))
+        return Status(key, holders, waiters)
+    outside, outside_waiters = backend.status(key)
+    return Status(key, _joined(holders, queue, outside), _merged(waiters, outside_waiters))
+
+
+def holders_of(queue: WaitQueue, backend: Backend | None, key: str) -> list[Holder]:
+    """Return the holders of a lock, without a search for its waiters."""
+    holders, _ = _here(queue)
+    if backend is None:
+        return holders
+    try:
+        outside, _ = backend.status(key, waiters=False)
+    except LockPathError:
+        return holders
+    return _joined(holders, queue, outside)
 
 
 def _here(queue: WaitQueue | None) -> tuple[list[Holder], list[Holder]]:
@@ -69,7 +76,7 @@ def _here(queue: WaitQueue | None) -> tuple[list[Holder], list[Holder]]:
         if waiter.scoped is not None:
             holders.append(waiter.as_holder())
             if holders[-1].since is None:
-                holders[-1].not_before = begin_of(os.getpid())
+                holders[-1].not_before = begin_of("self")
         elif waiter.parker is not None:  # else it tries, or is about to leave
             waiters.append(waiter.as_holder())
     return holders, waiters
@@ -80,7 +87,8 @@ def _joined(here: list[Holder], queue: WaitQueue | None, outside: list[Holder]) 
     # a lock of this process alone says nothing of the file, which another library may hold
     if any(waiter.request is not None for waiter in queue.holders()) if queue else False:
         pid = os.getpid()
-        outside = [holder for holder in outside if holder.pid != pid]
+        # one of whom nothing is known at all is us, where the system tells of no process
+        outside = [holder for holder in outside if holder.pid != pid and holder != Holder()]
     return here + outside
 
 

@@ -1,7 +1,7 @@
 """What can be seen of locks: log lines, events, the order they are taken in.
 
-A handle tells it here, and it goes to both who may listen: the debug log, and the subscribers of
-:mod:`lockutils.observe.events`, a module that is imported by the first of them.
+A handle reports here, and the report goes to the debug log and to the subscribers of
+:mod:`lockutils.observe.events`, a module that the first subscriber imports.
 """
 
 from __future__ import annotations
@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     from lockutils.front.handle import Hold, Lock
     from lockutils.local.waiters import Waiter
     from lockutils.observe.events import Kind, Subscription
+    from lockutils.observe.wait_records import Record
 
 _modules = sys.modules
 
 #: who listens to events; it changes in single steps
 subscribers: list[Subscription] = []
+#: the long waits of this process that others can read, by number
+published: dict[int, Record] = {}
 
 
 def acquired(lock: Lock, waiter: Waiter, since: float, waited: float) -> None:
@@ -53,6 +56,11 @@ def ended(waiter: Waiter, level: object) -> None:
     told = getattr(waiter, "told", None)
     if told is not None:
         _events().released(told)
+
+
+def no_longer_held(lock: Lock) -> None:
+    """Take back what is published of waiters that hold ``lock``, which was released by hand."""
+    _modules["lockutils.observe.wait_records"].take_back(lock._queue)
 
 
 def _events() -> Any:

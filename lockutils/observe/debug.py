@@ -78,17 +78,17 @@ def watch_deadlocks() -> None:
     """End deadlocks from now on: of the waiters in one, the youngest raises ``DeadlockError``.
 
     Threads, greenthreads, tasks and processes of a host are in a deadlock when each waits for a
-    lock that the next one holds, and the last for one of the first's.  The one that began to wait
-    last gives up, about a second later, and has acquired nothing; the locks that it holds are
-    released as the exception goes through their ``with``, and the others go on.
+    lock that the next one holds, and the last for a lock that the first one holds.  The one that
+    began to wait last gives up, about a second later, and has acquired nothing.  The exception
+    releases the locks that it holds as it leaves their ``with``, and the others go on.
 
-    It is certain: only holds by ``with``, ``async with`` and the decorator count, which nobody
-    else can release, and what was found is looked for again before the exception is raised.  It
-    is found only among processes of one user, and on Linux alone if there are several.  Where
-    this is on in some of the processes, the youngest waiter of those gives up.
+    There are no false alarms: only holds by ``with``, ``async with`` and the decorator count,
+    which nobody else can release, and the deadlock is looked for twice before the exception is
+    raised.  Deadlocks are found among processes of one user; among several processes, on Linux
+    alone.  If this is on in only some of the processes, the youngest waiter of those gives up.
 
-    A waiter that holds nothing is not concerned.  One that does looks after one second, after
-    two, four and so on; until then nothing costs more than before.
+    A waiter that holds locks looks for deadlocks after one second, two, four and so on.  Nothing
+    else costs more than before.
 
     The environment variable ``LOCKUTILS_WATCH_DEADLOCKS=1`` starts it when lockutils is imported.
     """

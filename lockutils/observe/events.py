@@ -146,20 +146,20 @@ class Subscription:
 def subscribe(callback: Callable[[Event], object]) -> Callable[[], None]:
     """Call ``callback`` with an :class:`Event` whenever a lock of this process is used.
 
-    It is called by whoever acquires or releases, in that thread, greenthread or task: when it
-    begins to wait, when it holds the lock, after it released it.  So it may be called from a
-    signal handler or finaliser, and should be quick.  It may use locks itself, subscribe and
-    unsubscribe; what locks are used for while a callback runs, by the same caller, is not told.
+    The thread, greenthread or task that uses the lock calls it: when it begins to wait, when it
+    holds the lock, and after it released the lock.  So ``callback`` may run in a signal handler
+    or finaliser, and should be quick.  It may use locks itself, subscribe and unsubscribe; its own
+    use of locks is no event.
 
-    What ``callback`` raises is logged as an error of the logger ``lockutils``, once for each
-    type of exception, and changes nothing for the lock.  What is no :class:`Exception`, as a
-    ``KeyboardInterrupt``, goes through to the caller of the lock: an acquisition is undone, and a
-    release is done.
+    An :class:`Exception` of ``callback`` is logged as an error of the logger ``lockutils``, once
+    for each type, and changes nothing for the lock.  Any other exception, as
+    ``KeyboardInterrupt``, reaches the caller of the lock: an acquisition is undone, and a release
+    is done.
 
-    A forked child has the subscribers of its parent.  It is not told of the end of what the
-    parent held.
+    A forked child has the subscribers of its parent.  The end of what the parent held is no event
+    in the child.
 
-    :return: what ends the subscription.  Called again it does nothing
+    :return: a function that ends the subscription; a second call of it does nothing
     :raises TypeError: if ``callback`` cannot be called, or is a coroutine function, which
         nobody would await
     """

@@ -52,7 +52,10 @@ def warn(text: str) -> None:
     if "logging" in _modules or may_import():
         import logging
 
-        logging.getLogger("lockutils").warning("%s", text)
+        try:
+            logging.getLogger("lockutils").warning("%s", text)
+        except Exception:
+            pass  # of a handler of the log; the wait that it tells of must go on
 
 
 #: what is called with the notice of a long wait; the command line has one of its own

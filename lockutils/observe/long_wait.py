@@ -40,7 +40,8 @@ class LongWait:
         :return: when to look again, as :class:`lockutils.parking.deadline.Deadline` says
         :raises DeadlockError: if this is the wait that ends a deadlock
         """
-        if self._record is None:
+        if self._record is None or self._record.is_over:
+            self._record = None
             wait = wait_of(pending.lock, pending.waiter, pending.start, by_task=pending.by_task)
             if wait.holds:
                 self._record = Record(wait)

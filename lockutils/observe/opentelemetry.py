@@ -36,9 +36,9 @@ def instrument(
     :param meter_provider: by default the global one, also one that is set later
     :param label: called with each :class:`lockutils.events.Event`; returns the value of
         ``lockutils.lock.name``.  By default that is the template of
-        :func:`lockutils.synchronized`, and empty for other handles: names may be any number, and
-        each is a series
-    :return: what ends it.  Holds of that moment stay in ``holders``
+        :func:`lockutils.synchronized`, and empty for other handles: there may be any number of
+        names, and each is a series
+    :return: a function that ends it.  Holds of that moment stay in ``holders``
     :raises TypeError: if ``label`` cannot be called
     """
     from lockutils import __version__

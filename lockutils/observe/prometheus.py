@@ -37,8 +37,8 @@ def instrument(
 
     :param label: called with each :class:`lockutils.events.Event`; returns the value of
         ``lock``.  By default that is the template of :func:`lockutils.synchronized`, and empty
-        for other handles: names may be any number, and each label is kept for good
-    :return: what ends it, and removes the metrics from the registry
+        for other handles: there may be any number of names, and each label is kept for good
+    :return: a function that ends it, and removes the metrics from the registry
     :raises TypeError: if ``label`` cannot be called
     :raises ValueError: if the registry has metrics of these names already
     """

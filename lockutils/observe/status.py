@@ -13,8 +13,8 @@ class Status:
     """The holders and waiters of a lock at one moment.
 
     :ivar name: the name of the lock, with its prefix
-    :ivar holders: who holds it; several readers or slots, else one at most
-    :ivar waiters: who waits for it, the next to be served first where the order is known
+    :ivar holders: the holders: several readers or slots, or one at most
+    :ivar waiters: the waiters, the next to be served first where the order is known
     """
 
     __slots__ = ("holders", "name", "waiters")

@@ -1,12 +1,12 @@
 """Waits that others can read: who waits for what, and what it holds meanwhile.
 
 From outside it cannot be seen which thread or task of a process holds a lock, and which waits for
-another.  So whoever has waited for long and holds something publishes both, for as long as it
+another.  So a waiter that has waited for long and holds something publishes both, for as long as it
 waits.  A record is a file without a name (memfd_create(2)): others of the same user find it among
 the open files of the process, and the kernel removes it with the process, whenever that is killed.
 
 It is written once, before anybody can read all of it, and is gone before its waiter goes on.  So
-whoever finds the same record twice knows that the wait went on all the time in between.
+if a reader finds the same record twice, the wait went on all the time in between.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from time import monotonic
 from lockutils.backends.file.proc import command_of, read, stat_of
 from lockutils.errors import printable
 from lockutils.local.registry import registries_of_names
+from lockutils.observe import published
 from lockutils.parking.native import closer_of
 
 TYPE_CHECKING = False
@@ -39,8 +40,6 @@ _LONGEST = 1_000_000
 
 _modules = sys.modules
 _numbers = count(1)
-#: the records of this process
-_own: dict[int, Record] = {}
 #: whether the waiters of this process end deadlocks: see :func:`lockutils.debug.watch_deadlocks`
 watching = False
 
@@ -111,13 +110,28 @@ class Record:
                 os.write(self._file[0].fileno(), json.dumps([stat_of("self")[2], wait]).encode())
             except OSError:
                 self.end()  # no descriptor left: then only this process knows
-        _own[wait.number] = self
+        published[wait.number] = self
+
+    @property
+    def is_over(self) -> bool:
+        return self.wait.number not in published
 
     def end(self) -> None:
         """Take it back.  Callable any number of times."""
-        _own.pop(self.wait.number, None)
+        published.pop(self.wait.number, None)
         for file in self._file:
             file.close()
+
+
+def take_back(queue: object) -> None:
+    """End the records of waiters that hold the lock of ``queue``: somebody has just released it.
+
+    Those that wait on look again some time, and then publish what they hold by then.
+    """
+    released = _queue_id(queue)
+    for record in list(published.values()):
+        if any(released in hold.ids for hold in record.wait.holds):
+            record.end()
 
 
 def wait_of(lock: Lock, waiter: Waiter, since: float, *, by_task: bool) -> Wait:
@@ -203,7 +217,7 @@ def waits_of(pid: int) -> list[Wait]:
 
 def _read(pid: int) -> Iterator[Wait]:
     if pid == os.getpid():
-        yield from [record.wait for record in list(_own.values())]
+        yield from [record.wait for record in list(published.values())]
         return
     directory = f"/proc/{pid}/fd"
     try:
@@ -274,7 +288,7 @@ def _children(pid: int) -> list[int]:
 
 
 def _after_fork_in_child() -> None:
-    for record in list(_own.values()):
+    for record in list(published.values()):
         record.end()
 
 

@@ -64,6 +64,11 @@ class Sleeper:
 
     # --- of the thread that sleeps
 
+    @property
+    def has_timer(self) -> bool:
+        """Whether a sleep can end after some time."""
+        return self._library is not None
+
     def begin(self) -> bool:
         """Get ready in the calling thread; ``False`` if it cannot be called back."""
         self._owner = get_ident()

@@ -197,6 +197,7 @@ class TestWait:
             contender.cancel()
 
             assert not waits(path)
+            until(lambda: len(helpers._idle) == len(helpers._running), "the helper is idle")
         for holder in full:
             assert holder.ask("release") == "released"
 

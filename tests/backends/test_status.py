@@ -250,6 +250,86 @@ def test_of_a_hidden_process_is_said_that_it_is_not_visible(
     assert pids(directory.status("name")[0]) == [other.process.pid]
 
 
+OTHER_PROC = ["unshare", "--pid", "--fork", "--kill-child"]
+NO_PROC = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /proc; exec "$@"', "sh"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="makes namespaces")
+@pytest.mark.parametrize("where", [OTHER_PROC, NO_PROC], ids=["another-proc", "no-proc"])
+def test_without_a_proc_of_ones_own(peer, peers, tmp_path, where):
+    """Numbers of another namespace are strangers here; and we are not told of twice."""
+    peer()
+    source = (
+        "import sys, lockutils\n"
+        "how = {'external': True, 'lock_path': sys.argv[1]}\n"
+        "with lockutils.lock('own', **how) as handle:\n"
+        "    print(handle.locked(), *lockutils.status('own', **how).holders)\n"
+        "    print(lockutils.status('own', **how).holders[0].not_before)\n"
+        "print(lockutils.lock('name', **how).locked(), *lockutils.status('name', **how).holders)\n"
+        "print(*lockutils.status('own', **how).holders)"
+    )
+    inside = peers.start(*where, sys.executable, "-c", source, tmp_path)
+
+    own = inside.hear()
+    assert own.startswith("True process ")
+    assert own.endswith(" (thread MainThread)")
+    if where is OTHER_PROC:
+        assert time.time() - float(inside.hear()) < WATCHDOG
+    else:
+        assert inside.hear() == "None"
+    assert inside.hear() == "True a process that is not visible from here"
+    assert inside.hear() == ""
+
+
+@pytest.fixture
+def as_another(peers):
+    """Have a process of another user run a program, with the path of a directory.
+
+    It is not below a directory of pytest, which is closed to others.
+    """
+    if os.geteuid() != 0:
+        pytest.skip("becomes another user")
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        # the other user may have no right to read our sources
+        imports = "import os, sys, lockutils, lockutils.cli.why; from lockutils.cli import main\n"
+        how = (
+            "how = {'external': True, 'lock_path': sys.argv[1]}; lockutils.status('name', **how)\n"
+        )
+        user = imports + how + "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+        yield lambda source: peers.python(user + source, folder), folder
+
+
+def test_a_waiter_of_another_user_is_counted_once(peers, as_another):
+    start, folder = as_another
+    holder = peers.python(HOLDER.format(OURS), folder)
+    assert holder.hear() == "held"
+    for count in 1, 2, 3:
+        waiter = peers.python(HOLDER.format(OURS), folder)
+        until(lambda pid=waiter.process.pid: sleeps_for_a_lock(pid), "it waits")
+        looks = start("print(len(lockutils.status('name', **how).waiters))")
+        assert looks.hear() == str(count)
+
+
+def test_where_one_may_not_look_no_lock_is_called_free(peers, as_another):
+    start, folder = as_another
+    holder = peers.python(HOLDER.format(OURS), folder)
+    assert holder.hear() == "held"
+    os.chmod(folder, 0o700)
+    looks = start(
+        "handle = lockutils.lock('name', **how)\n"
+        "for look in (lambda: lockutils.status('name', **how), handle.locked):\n"
+        "    try: said = look()\n"
+        "    except lockutils.LockPathError as it: said = f'{it.strerror}: {it.filename}'\n"
+        "    print(said, flush=True)\n"
+        "sys.stderr = sys.stdout\n"
+        "print(main(['why', '--lock-path', sys.argv[1], 'name']), flush=True)"
+    )
+    assert looks.hear() == looks.hear() == f"Permission denied: {folder}"
+    assert looks.hear() == f"lockutils: Permission denied: {folder!r} (by --lock-path)"
+    assert looks.hear() == "73"
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
 @pytest.mark.parametrize("kind", ["flock", "lockf"])
 def test_of_another_user_only_what_is_certain(peers, kind):

@@ -12,7 +12,7 @@ import fastjsonschema
 import pytest
 from doctors import MAIN, environment, examine
 
-from lockutils.cli.doctor import EPILOG, OPTIONS
+from lockutils.cli.doctor import EPILOG, OPTIONS, USAGE
 from lockutils.observe import doctor
 from lockutils.observe.doctor import directory, file_system, files, interpreter
 
@@ -92,7 +92,7 @@ def test_help_is_a_page(call):
     for option in "--help", "-h":
         done = call(option)
         assert done.returncode == 0
-        assert done.stdout.startswith("usage: lockutils doctor [--json] [DIR]\n")
+        assert done.stdout.startswith(f"usage: {USAGE}\n")
         for name in OPTIONS:
             assert name in done.stdout
         assert done.stdout.endswith(EPILOG)

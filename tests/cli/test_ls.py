@@ -196,13 +196,6 @@ def test_a_reader_that_has_seen_enough_is_no_error(cli, hold):
     assert (result.stdout, result.stderr) == ("0\n", "")
 
 
-def test_nobody_reads_where_stdout_is_closed(cli, hold):
-    hold("a")
-    program = cli.words("ls", "--lock-path", str(cli.lock_path))
-    result = cli.call(["sh", "-c", 'exec "$@" >&-', "sh", *program])
-    assert (result.returncode, result.stderr) == (0, "")
-
-
 def test_an_encoding_that_lacks_a_character(cli, hold, ls):
     hold("日本")
     result = ls(env={**cli.environment, "PYTHONIOENCODING": "ascii"})
@@ -251,3 +244,28 @@ def seconds(cli, program):
     start = time.perf_counter()
     assert cli.call(program).returncode == 0
     return time.perf_counter() - start
+
+
+def test_a_pattern_is_the_same_in_every_locale(cli, hold, ls):
+    hold("\u00e9")
+    for locale in "C", "C.UTF-8":
+        cli.environment.update(LC_ALL=locale, PYTHONUTF8="0")
+        assert len(lines(ls("[\u00e9]"))) == 2
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="makes a pid namespace")
+def test_with_the_proc_of_another_namespace_it_names_nobody(cli, hold):
+    hold("a")
+    words = cli.words("ls", "--lock-path", str(cli.lock_path))
+    result = cli.call(["unshare", "--pid", "--fork", "--kill-child", *words])
+    assert (result.returncode, result.stdout) == (69, "")
+    assert "/proc is that of another pid namespace" in result.stderr
+
+
+def test_what_is_no_file_is_no_free_lock(cli, ls):
+    cli.lock_path.mkdir()
+    (cli.lock_path / "directory").mkdir()
+    (cli.lock_path / "link").symlink_to("nowhere")
+    os.mkfifo(cli.lock_path / "pipe")
+    (cli.lock_path / "lock").touch()
+    assert [words(line)[0] for line in lines(ls("--all"))[1:]] == ["lock"]

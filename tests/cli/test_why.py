@@ -155,5 +155,5 @@ def test_help(cli):
     done = cli.call(cli.words("why", "--help"))
     assert done.returncode == 0
     assert done.stdout.startswith("usage: lockutils why [OPTION ...] NAME\n")
-    for part in ("--lock-path DIR", "--json", "Exit status: 0", "Example: "):
+    for part in ("--lock-path DIR", "--json", "Exit status: 0", "Example:\n"):
         assert part in done.stdout

@@ -102,7 +102,7 @@ def test_without_proc():
         """,
     )
     assert without.wrong() == {"processes": "warning"}
-    assert "/proc is not there" in without.of("processes")
+    assert "there is no /proc/locks" in without.of("processes")
     assert "not known" in without.of("file system")
     assert "an unknown number in use" in without.of("lock files")
     assert there.wrong() == {}

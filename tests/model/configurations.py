@@ -55,8 +55,8 @@ SMALL = {
         [in_line(0, DEFAULT, stopped=True), *_line(*_FOUR)[1:]],
         {"stops": 2, "crashes": False},
     ),
-    "the last of four runs alone": (
-        [*[in_line(number, DEFAULT, stopped=True) for number in range(3)], in_line(3, DEFAULT)],
+    "cannot be called back, behind a stopped one": (
+        [in_line(0, DEFAULT, stopped=True), helped(DEFAULT, tries=True, callable=False)],
         {"looks": True},
     ),
     "a stopped one goes on": (_line(*_FOUR[:3]), {"stops": 1, "continues": True}),
@@ -130,7 +130,11 @@ CURES = {
     "the look of the second in line": ("two of three are stopped", _STUCK),
     "the look of the third in line": ("two of three are stopped", _STUCK),
     "the look of those behind the third": ("the first of four is stopped, and two more", _STUCK),
-    "a try of those behind the third": ("the last of four runs alone", _LOST),
+    "a try of those behind the third": ("the first of four is stopped, and two more", _LOST),
+    "a second at the file that has no timer": (
+        "cannot be called back, behind a stopped one",
+        _STUCK,
+    ),
     "a watch before the try": ("slots", _STUCK),
     "a ticket is given back on giving up": ("all may give up", _LEFT_BEHIND),
     "a mark to publish by": ("a helper that is slow", _LEFT),

@@ -89,7 +89,7 @@ class Machine:
         """
         self._kernel = Kernel(protocol.ring)
         self._threads = Threads()
-        # Another tool has the record lock alone; the second in line looks at that of the holder.
+        # Another tool has the record lock alone, and the second in line looks at it.
         records = tool or sum(DEFAULT in setup.modes for setup in setups) > 1
         self._settling = Settling(self._threads, records)
         self._checks = Checks(self._threads)

@@ -12,6 +12,8 @@ from steps import DECIDES, Interrupt
 DEFAULT, FAIR, READER, SLOT = "default", "fair", "reader", "slot"
 #: what a waiter is to do next
 _AT_FILE, _GOT_IT, _AGAIN = "at the file", "got it", "again"
+#: for what the second in line sleeps while the lock is free
+_PATIENT = "patient"
 
 
 class Requests(Tickets):
@@ -79,8 +81,11 @@ class Requests(Tickets):
         yield calls.STEP_UNDO, (me,)
         return False
 
-    def wait(self, me, mode, helped=False):
-        """Return whether the lock is held; ``False`` if the sleeper was called back."""
+    def wait(self, me, mode, helped=False, timer=True):
+        """Return whether the lock is held; ``False`` if the sleeper was called back.
+
+        :param timer: whether a sleep can end after some time
+        """
         while True:
             if helped:
                 over = yield own_call.IS_OVER, (me,)
@@ -88,7 +93,7 @@ class Requests(Tickets):
                     return False
                 del over
             number = yield own.NOTES_LOWEST, ()
-            came = yield from self._wait_for_turn(me, number, mode, helped)
+            came = yield from self._wait_for_turn(me, number, mode, helped, timer)
             if came == _AT_FILE:
                 got = yield from self.sleep_on_file(me, mode, helped)
                 came = _GOT_IT if got else _AGAIN
@@ -105,7 +110,7 @@ class Requests(Tickets):
                 yield from self.let_go(me, mode)
             del came, number
 
-    def _wait_for_turn(self, me, number, mode, helped):
+    def _wait_for_turn(self, me, number, mode, helped, timer):
         if helped:
             taken = yield own.IS_IN_LINE, (me,)
             if not taken:
@@ -113,8 +118,9 @@ class Requests(Tickets):
             del taken
         ahead, looks = yield from self._ticket_ahead(number, mode)
         del number
-        if ahead is None:
+        if ahead is None or (looks == _PATIENT and not timer):
             return _AT_FILE
+        del timer
         try:
             got = yield calls.WAITS_FOR_TICKET, (me, ahead, looks)
         except Interrupt:
@@ -138,7 +144,10 @@ class Requests(Tickets):
         return _GOT_IT if got else _AGAIN
 
     def _ticket_ahead(self, number, mode):
-        """Return the ticket to sleep for, and what to do after some time: a try, ``"again"``."""
+        """Return the ticket to sleep for, and whether to try after some time all the same.
+
+        In place of ``True``: ``_PATIENT``, or ``"again"`` to look at the queue alone.
+        """
         strict = mode != DEFAULT
         ahead = yield from self.ahead(number, 1 if strict else 3)
         if not ahead:
@@ -152,7 +161,9 @@ class Requests(Tickets):
             held = True
             if self.has("a second that leaves the free lock to the first"):
                 held = yield calls.LOOKS_IF_HELD, ()
-            return (None, False) if held else (first, self.has("the look of the second in line"))
+            if held:
+                return None, False
+            return first, _PATIENT if self.has("the look of the second in line") else False
         second, is_strict = ahead[1]
         if is_strict:
             return second, False

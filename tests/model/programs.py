@@ -27,13 +27,14 @@ class Protocol(SlotRequests):
             yield from self._acquire_and_release(me, mode, tries, True, True)
             me += 1
 
-    def helper(self, me, mode):
+    def helper(self, me, mode, timer):
         begun = yield own_call.BEGINS, (me,)
         if not begun:
             return
         del begun
         yield own_call.BEGINS_SLEEPS, (me,)
-        held = yield from self.wait(me, mode, helped=True)
+        timer = timer or not self.has("a second at the file that has no timer")
+        held = yield from self.wait(me, mode, True, timer)
         publishes = yield own_call.MAY_PUBLISH, (me,)
         if not self.has("a mark to publish by"):
             publishes = True

@@ -98,5 +98,5 @@ def helped(mode, times=1, tries=False, callable=True, patient=True):  # noqa: A0
     :param patient: whether the waiter waits until it has left, however long that takes
     """
     programs = [("with_helper", 0, times - 1, mode, tries)]
-    programs += [("helper", one, mode) for one in range(times)]
+    programs += [("helper", one, mode, callable) for one in range(times)]
     return Setup((mode,) * times, programs, (0,), callable=callable, patient=patient)

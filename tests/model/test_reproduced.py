@@ -121,6 +121,33 @@ def test_the_fourth_is_served_behind_a_stopped_second(tmp_path, monkeypatch):
             _ends(child)
 
 
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.parametrize("timeout", [None, 60])
+def test_who_cannot_be_called_back_is_served_behind_a_stopped_one(tmp_path, monkeypatch, timeout):
+    monkeypatch.setattr(callback, "_library", None)
+    monkeypatch.setattr(callback, "_problem", "none")
+    lock = lockutils.lock("it", external=True, lock_path=str(tmp_path))
+    lock.acquire()
+    first = _waiter(tmp_path)
+    _until_asleep(first)
+    os.kill(first, signal.SIGSTOP)
+    os.waitpid(first, os.WUNTRACED)
+    try:
+        lock.release()
+        assert _ends(_waiter(tmp_path, timeout))
+    finally:
+        os.kill(first, signal.SIGCONT)
+        _ends(first)
+
+
+def _waiter(tmp_path, timeout=None):
+    child = os.fork()
+    if not child:
+        lockutils.lock("it", external=True, lock_path=str(tmp_path)).acquire(timeout=timeout)
+        os._exit(0)
+    return child
+
+
 def _until_asleep(child):
     """Wait until it waits for a lock: it has nothing else to sleep for so long."""
     calm, end = 0, time.monotonic() + 10

@@ -91,6 +91,27 @@ class TestFound:
 
         assert deadlock_at(tmp_path / "a") is None
 
+    def test_not_with_what_another_thread_has_released(self, start, tmp_path):
+        peer = start("b", "a")
+        options = {"external": True, "lock_path": tmp_path}
+        by_hand = lockutils.lock("a", **options)
+
+        def wait():
+            by_hand.acquire()
+            with lockutils.lock("b", **options):
+                return True
+
+        waiting = Background(wait)
+        until(lambda: waits_of(os.getpid()), "it has published")
+        by_hand.release()
+        with lockutils.lock("a", **options):
+            go_on(peer, path=tmp_path, files="a")
+            until(lambda: published(peer), "the peer has published")
+            assert deadlock_at(tmp_path / "a") is None
+        assert peer.hear() == "held"
+        peer.tell()
+        assert waiting.result()
+
     def test_who_waits_behind_one_is_told_of_it(self, start, tmp_path):
         peers = [start("a", "b"), start("b", "a"), start("c", "a")]
         go_on(*peers[:2], path=tmp_path, files="ba")

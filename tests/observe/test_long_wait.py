@@ -1,6 +1,7 @@
 """The notice of a long wait: who gives it, what it says, and that the wait goes on as before."""
 
 import asyncio
+import logging
 import signal
 import sys
 from pathlib import Path
@@ -164,6 +165,66 @@ class TestWhen:
         assert deadline.warn_after == 5
         lockutils.set_defaults(warn_after=None)
         assert deadline.warn_after is None
+
+
+class TestHandlersOfTheLog:
+    """What they do while the notice is written changes nothing for the wait."""
+
+    @pytest.fixture(params=["inside", "outside"])
+    def options(self, request, tmp_path, monkeypatch):
+        monkeypatch.setattr(deadline, "warn_after", 0.01)
+        return {} if request.param == "inside" else {"external": True, "lock_path": tmp_path}
+
+    @pytest.fixture
+    def handle_by(self):
+        """Have a function called with each record of the log."""
+        handlers = []
+
+        def start(emit):
+            handlers.append(logging.Handler())
+            handlers[0].emit = emit
+            logging.getLogger("lockutils").addHandler(handlers[0])
+
+        yield start
+        for handler in handlers:
+            logging.getLogger("lockutils").removeHandler(handler)
+
+    def waits_on(self, options, called):
+        with lockutils.lock("db", **options):
+            waiting = waiting_for("db", **options)
+            until(lambda: len(called) >= 2, "two notices")
+        assert waiting.result()
+
+    def test_one_that_raises(self, options, handle_by):
+        called = []
+
+        def emit(record):
+            called.append(record)
+            raise ValueError("a handler that fails")
+
+        handle_by(emit)
+        self.waits_on(options, called)
+
+    def test_one_that_asks_for_the_lock(self, options, handle_by):
+        called = []
+
+        def emit(record):
+            called.append(record)
+            with lockutils.lock("db", blocking=False, **options):
+                pass
+
+        handle_by(emit)
+        self.waits_on(options, called)
+
+    def test_one_that_uses_another_lock(self, options, handle_by):
+        called = []
+
+        def emit(record):
+            with lockutils.lock("log", **options):
+                called.append(record)
+
+        handle_by(emit)
+        self.waits_on(options, called)
 
 
 class TestWhatItSays:

@@ -83,7 +83,7 @@ class Directory:
         return FileRequest(key, self, fair)
 
     def status(self, key: str, *, waiters: bool = True) -> tuple[list[Holder], list[Holder]]:
-        """Return who holds the lock at the moment, and who waits for it, as far as can be told.
+        """Return the holders and the waiters of the lock at the moment, as far as they are known.
 
         :param waiters: ``False`` to spare the search for them
         """

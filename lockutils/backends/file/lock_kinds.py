@@ -58,7 +58,7 @@ def find_out(fd: int, directory: bytes) -> None:
     try:
         works = probe(directory)
     except OSError:
-        return  # there can be no file, or others may write here, and one of them removed it
+        return  # there can be no file
     for kinds in BOTH, FLOCK, RECORD:
         if works[:2] == (kinds.flock, kinds.record):
             _of_device[device] = kinds
@@ -84,7 +84,10 @@ def probe(directory: bytes) -> tuple[bool | None, bool | None, bool | None]:
             return flock, record, _works(_record_alone, cell[0])
         finally:
             if is_named:
-                os.unlink(path)
+                try:
+                    os.unlink(path)
+                except OSError:
+                    pass  # others may write here, and one of them has removed it
     finally:
         # No call before the one that closes: a signal handler may raise at the end of any.
         if cell:

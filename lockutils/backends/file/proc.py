@@ -6,6 +6,7 @@ another library of this process has on it (fcntl(2)).
 
 from __future__ import annotations
 
+import errno
 import os
 from time import clock_gettime, time
 
@@ -64,16 +65,30 @@ class Line:
         return hash(self._what())
 
 
+def trouble() -> str:
+    """Return why nothing can be told of the processes here; empty if it can."""
+    if not os.path.exists("/proc/locks"):
+        return "there is no /proc/locks"
+    try:
+        if os.readlink("/proc/self") == str(os.getpid()):
+            return ""
+    except OSError:
+        pass  # we are not visible in it
+    return "/proc is that of another pid namespace, where processes have other numbers"
+
+
 class Table:
     """``/proc/locks``, read once.
 
     The kernel renders it page by page: of several pages, a lock may be missing that was moved
     meanwhile from one to the other, because others ended.
 
-    :raises OSError: if there is none
+    :raises OSError: if there is none, or its numbers are not those that processes have here
     """
 
     def __init__(self) -> None:
+        if why := trouble():
+            raise OSError(errno.ENOENT, why)
         self._text = read("/proc/locks")
         #: whether a lock may be missing in it
         self.is_torn = len(self._text) > _PAGE // 2
@@ -159,8 +174,8 @@ class Process:
         """Note which file one more descriptor is of; ``False`` if there is none."""
         if self._names is None:
             try:
-                # the latest last, where it is taken first: who uses a lock for a moment has just
-                # opened it
+                # the latest last, where it is taken first: a short hold is of a file that was
+                # opened just now
                 self._names = os.listdir(f"/proc/{self.pid}/fd")
             except (FileNotFoundError, ProcessLookupError):
                 self._names = []  # it has ended
@@ -210,7 +225,7 @@ def command_of(pid: int) -> str | None:
     return printable(b" ".join(words).decode("utf-8", "replace")) or None
 
 
-def begin_of(pid: int) -> float | None:
+def begin_of(pid: int | str) -> float | None:
     """Return when a process began, in seconds since the epoch."""
     try:
         _, _, ticks = stat_of(pid)

@@ -101,7 +101,9 @@ class FileRequest(LockFile):
         entry = self._entry
         try:
             if entry is not None and entry.is_taken:
-                return self._ticket_ahead(entry, entry.tickets.lowest())[0] is None
+                ahead, at_most = self._ticket_ahead(entry, entry.tickets.lowest())
+                # One that polls has no sleep that could end: it tries whenever it looks.
+                return ahead is None or at_most is not None
             if barging and not self._fair:
                 return True
             return not self._range.is_waited_for(for_sure=self._fair)
@@ -202,7 +204,7 @@ class FileRequest(LockFile):
             if not entry.is_taken:
                 return True
             ahead, at_most = self._ticket_ahead(entry, number)
-            if ahead is None:
+            if ahead is None or (at_most == _PATIENCE and not sleeper.has_timer):
                 return True
             fd = entry.tickets.open(self._range)
             try:

@@ -1,7 +1,7 @@
-"""Who holds the lock files of a directory and who waits for them, without taking anything.
+"""The holders and waiters of the lock files of a directory, found without taking anything.
 
-``/proc/locks`` names the process that took a lock.  That may have died since, and have left the
-lock to who inherited its descriptor; its number may even be another process by now.  So a
+``/proc/locks`` names the process that took a lock.  That process may have died, and have left the
+lock to a process that inherited its descriptor; its number may be another process by now.  So a
 process is named only if a descriptor of it has the lock at the moment: see
 :mod:`lockutils.backends.file.users`.
 
@@ -12,9 +12,11 @@ some lock is left that nobody has, and both looks are repeated.
 from __future__ import annotations
 
 import os
+from stat import S_ISDIR, S_ISREG
 
 from lockutils.backends.file import proc
 from lockutils.backends.file.queue import QUEUE_NAME, QueueRange
+from lockutils.backends.file.refusal import refuse
 from lockutils.backends.file.users import SPAN, Users
 from lockutils.errors import Holder
 
@@ -30,7 +32,10 @@ _LOOKS = 3
 def status_of(
     directory: Directory, key: str, *, waiters: bool = True
 ) -> tuple[list[Holder], list[Holder]]:
-    """Return who holds a lock of a directory, and who waits for it."""
+    """Return who holds a lock of a directory, and who waits for it.
+
+    :raises LockPathError: if this user may not look there
+    """
     path = _path_of(directory, key)
     if path is None:
         return [], []
@@ -41,7 +46,10 @@ def status_of(
 
 
 def is_held(directory: Directory, key: str) -> bool:
-    """Return whether somebody holds a lock of a directory."""
+    """Return whether somebody holds a lock of a directory.
+
+    :raises LockPathError: if this user may not look there
+    """
     path = _path_of(directory, key)
     if path is None:
         return False
@@ -169,10 +177,20 @@ def _file_at(path: bytes) -> File | None:
 
 
 def _path_of(directory: Directory, key: str) -> bytes | None:
-    """Return the path of a lock file; ``None`` if there is no such file."""
-    # for a long name the directory is asked, and made where it is missing
-    path = directory.file_of(key) if os.path.isdir(directory.path) else None
-    return path if path is not None and os.path.isfile(path) else None
+    """Return the path of a lock file; ``None`` if there is no such file.
+
+    :raises LockPathError: if that cannot be told, as where this user may not enter the directory
+    """
+    try:
+        # for a long name the directory is asked, and made where it is missing
+        if not S_ISDIR(os.stat(directory.path).st_mode):
+            return None
+        path = directory.file_of(key)
+        return path if S_ISREG(os.stat(path).st_mode) else None
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        refuse(error, directory.path, directory.source)
 
 
 def _is_locked(path: bytes) -> bool:

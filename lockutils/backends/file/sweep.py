@@ -1,16 +1,16 @@
 """Removing lock files that nobody uses, and so keeping a directory small.
 
-Whoever holds a lock file may remove it: a waiter that gets the lock of a removed file notices, and
+A holder of a lock file may remove it: a waiter that gets the lock of a removed file notices, and
 starts again on a new one.  That is so among lockutils processes.  Most other tools do not look: one
 that has the file open, to wait for it, then locks a file that nobody else finds.
 
-So the default directory is swept, where other tools have no business, and one that the user named
-if ``set_defaults(clean=True)`` says so.
+So only the default directory is swept, where other tools have no business, and with
+``set_defaults(clean=True)`` also those that the user named.
 
 The remover locks all of the file but the last byte.  So a single try (``blocking=False``) that
 meets it sees that this is no holder, and tries again.
 
-To remove files can do harm, and a path may lead elsewhere since it was checked last.  So the
+Removing files can do harm, and a path may lead elsewhere since it was checked last.  So the
 directory is opened, and its files are found by its descriptor.
 """
 
@@ -187,9 +187,9 @@ def _lock(fd: int, directory: int) -> bool:
 def is_held(fd: int) -> bool:
     """Whether a holder is seen to have locked the file ``fd``, which could not be locked just now.
 
-    Waits a moment for somebody who is about to remove it.
+    It waits a moment for a remover.
 
-    :return: ``False`` if whoever had locked it may have been no holder, and is gone
+    :return: ``False`` if the lock may have been that of a remover, and is gone
     :raises OSError: if it cannot be told
     """
     for look in range(_LOOKS):

@@ -68,8 +68,8 @@ def span(kind: int, start: int = 0, length: int = 0) -> bytes:
 END = 2**63  # one after the last byte that any file can have
 WHOLE, WHOLE_SHARED = span(WRITE), span(READ)
 _UNLOCK = span(UNLOCK)
-#: what somebody locks who is about to remove the file: all but the last byte that it can have, by
-#: which others tell him from a holder
+#: what a remover of the file locks: all but the last byte that it can have.  So others can tell it
+#: from a holder
 REMOVAL_END = END - 1
 REMOVAL = span(WRITE, 0, REMOVAL_END)
 

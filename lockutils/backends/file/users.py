@@ -49,6 +49,8 @@ class Users:
         self._held: list[tuple[int | None, list[Line]]] = []
         #: number of each ticket -> its process, if it is known
         self._tickets: dict[int, int | None] = {}
+        #: processes of which it cannot be seen whether they have a ticket
+        self._hidden: set[int] = set()
         #: the tickets that nobody may pass
         self._strict: set[int] = set()
 
@@ -128,7 +130,7 @@ class Users:
                         if number in self._tickets:
                             self._tickets[number] = process.pid
         except PermissionError:
-            pass
+            self._hidden.add(process.pid)
 
     def _hold(self, pid: int | None, line: Line) -> None:
         """Take out a lock, and what belongs to the same descriptor if it is one of ours."""
@@ -183,10 +185,14 @@ class Users:
     def waiters(self) -> list[Holder]:
         """Return who waits, the next to be served first as far as that is known."""
         asleep = {line.pid: line for line in self._sleepers if line.pid > 0}
+        # one that sleeps, and may have a ticket, is the first of those with a ticket of nobody
+        hidden = [pid for pid in asleep if pid in self._hidden]
         first: list[Holder] = []
         others: list[Holder] = []
         for number in _in_order(list(self._tickets)):
             pid = self._tickets[number]
+            if pid is None and hidden:
+                pid = hidden.pop(0)
             line = None if pid is None else asleep.pop(pid, None)
             mode = None
             if line is not None:

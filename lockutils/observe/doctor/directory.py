@@ -48,7 +48,7 @@ def choice(place: Place) -> Iterator[Result]:
             yield warning(f"{source} has ~ or $, which stand for themselves", "write the path out")
         elif not os.path.isabs(text):
             advice = "name an absolute path: cron, units and shells start in different directories"
-            yield warning(f"{source} is relative, and depends on where one starts", advice)
+            yield warning(f"{source} is relative, and depends on where the program starts", advice)
     for source, text in named[1:]:
         if source.startswith("$OSLO") and text != named[0][1]:
             advice = f"set {source} to the same: oslo.concurrency looks at nothing else"
@@ -147,7 +147,7 @@ def file_mode(place: Place) -> Iterator[Result]:
     needed = others | others << 1  # to write, and to read
     if needed & ~mode:
         advice = f"set ${modes.VARIABLE}={0o600 | needed:o} for all who share the locks"
-        yield warning(f"{text}, to which others who share the directory cannot write", advice)
+        yield warning(f"{text}: others who share the directory cannot write to them", advice)
     else:
         yield ok(text)
 

@@ -57,7 +57,7 @@ def queue(place: Place) -> Iterator[Result]:
         table = _table()
         lines = table.lines((status.st_dev, status.st_ino))[0] if table else []
         tickets = [line for line in lines if line.writes and not line.waits]
-        yield ok(f"{_number(tickets if table else None)} tickets of waiters in {name}")
+        yield ok(f"waiters with a ticket in {name}: {_number(tickets if table else None)}")
     finally:
         syscalls.close(fd_box)
 
@@ -116,10 +116,12 @@ def _some(names: list[str]) -> str:
 
 def processes(place: Place) -> Iterator[Result]:
     """Whether it can be seen from here who holds a lock."""
+    from lockutils.backends.file.proc import trouble
+
     if sys.platform != "linux":
-        yield ok(f"who holds a lock is not told on {sys.platform}")
-    elif not os.path.isdir("/proc/self/fd"):
-        text = "/proc is not there: nobody can be told who holds a lock"
+        yield ok(f"the holders of locks cannot be named on {sys.platform}")
+    elif why := trouble():
+        text = f"the holders of locks cannot be named: {why}"
         yield warning(text, "mount it: mount -t proc proc /proc")
     else:
         limits = []
