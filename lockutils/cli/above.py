@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 
 from lockutils.backends.file.directory import Directory
-from lockutils.backends.file.proc import stat_of, takers_of
+from lockutils.backends.file.proc import Table, stat_of
 from lockutils.errors import DeadlockError, Holder
 
 TYPE_CHECKING = False
@@ -130,7 +130,8 @@ def _has_it(pid: int, status: os.stat_result) -> bool:
     The command may have unlocked the descriptor that it inherited.
     """
     try:
-        pids = [taker for kind, taker in takers_of(status) if kind == b"FLOCK"]
+        lines, is_sure = Table().lines((status.st_dev, status.st_ino))
     except OSError:
         return True
-    return not pids or pid in pids
+    pids = [line.pid for line in lines if line.kind == b"FLOCK" and not line.waits]
+    return not is_sure or not pids or pid in pids

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
-from lockutils.cli.options import UsageError, help_of, parse
-from lockutils.cli.report import write
+from lockutils.cli.options import HELP, UsageError, parse_one, print_help
+from lockutils.cli.report import write, write_json
 from lockutils.observe.doctor import examine
 from lockutils.observe.doctor.finding import LEVELS
 
@@ -26,7 +24,7 @@ tools, and what can run out.
 DIR is the lock directory; else the one that a lock of this user has in this environment."""
 OPTIONS = {
     "--json": ("", "", "write one JSON object, for programs"),
-    "--help": ("-h", "", "show this text"),
+    "--help": HELP,
 }
 EPILOG = """\
 Each line begins with ok, warning or problem.  Below the last two an arrow says what to do.
@@ -49,25 +47,20 @@ def doctor(arguments: list[str]) -> int:
     :return: the exit status
     :raises UsageError: if the arguments are wrong
     """
-    given, words = parse(arguments, OPTIONS, PROGRAM)
+    given, path = parse_one(arguments, OPTIONS, PROGRAM, "directory")
     if "--help" in given:
-        write(help_of(USAGE, OPTIONS, EPILOG))
-        return 0
-    if len(words) > 1:
-        raise UsageError(f"one directory at a time: {words[1]!r} (see {PROGRAM} --help)")
-    if words and not words[0]:
+        return print_help(USAGE, OPTIONS, EPILOG)
+    if path == "":
         raise UsageError("DIR must be a path, not ''")
-    findings = examine(*words)
+    findings = examine(path)
     levels = _print_json(findings) if "--json" in given else _print_lines(findings)
     return max(map(LEVELS.index, levels))
 
 
 def _print_json(findings: Iterable[Finding]) -> list[str]:
-    names = ("check", "level", "message", "advice")
-    found = [{name: getattr(one, name) for name in names} for one in findings]
+    found = [one._asdict() for one in findings]
     levels = [one["level"] for one in found]
-    document = {"level": max(levels, key=LEVELS.index), "checks": found}
-    write(json.dumps(document, indent=2) + "\n")
+    write_json({"level": max(levels, key=LEVELS.index), "checks": found})
     return levels
 
 

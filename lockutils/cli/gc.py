@@ -6,18 +6,24 @@ import errno
 import os
 import signal
 import sys
-from time import monotonic, time
+from time import time
 
 from lockutils.backends.file.directory import DefaultDirectory
-from lockutils.cli.options import UsageError, help_of, parse
-from lockutils.cli.report import EX_CANTCREAT, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE, say, write
+from lockutils.cli.options import HELP, UsageError, parse_one, print_help
+from lockutils.cli.report import (
+    EX_CANTCREAT,
+    EX_TEMPFAIL,
+    EX_UNAVAILABLE,
+    EX_USAGE,
+    cannot_use,
+    say,
+    write,
+)
 from lockutils.errors import LockPathError, printable
 from lockutils.front.settings import lock_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from lockutils.backends.file.directory import Directory
 
 PROGRAM = "lockutils gc"
@@ -39,7 +45,7 @@ only files that were made so long ago: a number of seconds, or
 with a unit, as 90s, 15m, 12h, 7d""",
     ),
     "--yes": ("-y", "", "do not ask: no other tool uses the files of this directory"),
-    "--help": ("-h", "", "show this text"),
+    "--help": HELP,
 }
 EPILOG = """\
 It removes only empty regular files whose names lock files can have.  Hidden files stay, as
@@ -63,8 +69,6 @@ Example, from cron, for a directory that only lockutils uses:
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 #: how many names a line has at most
 _NAMED = 3
-#: seconds between two signs of progress
-_TICK = 0.2
 
 
 def gc(arguments: list[str]) -> int:
@@ -73,16 +77,10 @@ def gc(arguments: list[str]) -> int:
     :return: the exit status
     :raises UsageError: if the arguments are wrong
     """
-    given, words = parse(arguments, OPTIONS, PROGRAM)
-    if words:  # options may follow the directory
-        late, others = parse(words[1:], OPTIONS, PROGRAM)
-        given, words = {**given, **late}, [words[0], *others]
+    given, path = parse_one(arguments, OPTIONS, PROGRAM, "directory")
     if "--help" in given:
-        write(help_of(USAGE, OPTIONS, EPILOG))
-        return 0
-    if len(words) > 1:
-        raise UsageError(f"one directory at a time, and not also {words[1]!r}")
-    if words == [""]:
+        return print_help(USAGE, OPTIONS, EPILOG)
+    if path == "":
         raise UsageError("DIR must be the path of a directory, not ''")
     age = _seconds(given["--older-than"][-1]) if "--older-than" in given else None
     if os.name != "posix":
@@ -91,28 +89,22 @@ def gc(arguments: list[str]) -> int:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # end by it, without a traceback
     try:
-        directory = lock_directory(words[0] if words else None)
+        directory = lock_directory(path)
     except LockPathError as error:
-        return _cannot(error, os.fsencode(error.filename))
+        return cannot_use(error)
     cell: list[int] = []
     try:
         return _collect(_Collection(cell, directory, age), given)
     except FileNotFoundError as error:
-        if words:
-            return _cannot(error, directory.path)
+        if path is not None:
+            return cannot_use(error, directory.path)
         write(f"{_title(directory)}: no lock has been used there\n")
         return 0
     except OSError as error:
-        return _cannot(error, directory.path)
+        return cannot_use(error, directory.path)
     finally:
         for descriptor in cell:
             os.close(descriptor)
-
-
-def _cannot(error: OSError, path: bytes) -> int:
-    remark = error.remark if isinstance(error, LockPathError) else ""
-    say(f"{error.strerror}: {os.fsdecode(path)!r}{remark}")
-    return EX_CANTCREAT
 
 
 def _seconds(text: str) -> int:
@@ -212,7 +204,7 @@ def _remove(found: _Collection) -> int:
     removed = in_use = 0
     #: why a file stays -> which ones
     failed: dict[str, list[str]] = {}
-    for name in _with_progress(found.files):
+    for name in found.files:
         try:
             if remove_if_free(found.descriptor, found.status, name):
                 removed += 1
@@ -240,21 +232,3 @@ def _some(names: list[str]) -> str:
     shown = ", ".join(repr(name) for name in names[:_NAMED])
     more = len(names) - _NAMED
     return f"{shown} and {more} more" if more > 0 else shown
-
-
-def _with_progress(names: Iterable[str]) -> Iterator[str]:
-    """Yield the names; where stderr is a terminal, tell now and then how far we are."""
-    names = list(names)
-    if sys.stderr is None or not sys.stderr.isatty():
-        yield from names
-        return
-    told, shown = monotonic(), ""
-    for done, name in enumerate(names):
-        if monotonic() - told > _TICK:
-            told, shown = monotonic(), f"{done} of {len(names)}"
-            sys.stderr.write(f"\r{shown}")
-            sys.stderr.flush()
-        yield name
-    if shown:
-        sys.stderr.write(f"\r{' ' * len(shown)}\r")
-        sys.stderr.flush()

@@ -12,6 +12,7 @@ from lockutils.errors import printable
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import Any
 
     from lockutils.backends.file.directory import Directory
     from lockutils.errors import Holder
@@ -124,3 +125,19 @@ def when(holder: Holder) -> str:
         return "?"
     form = "%H:%M:%S" if abs(time() - seconds) < _DAY else "%Y-%m-%d"
     return ("after " if holder.since is None else "") + strftime(form, localtime(seconds))
+
+
+def fields(holder: Holder) -> dict[str, Any]:
+    """Return what the JSON has of a holder or waiter."""
+    user = None if holder.pid is None else user_of(holder.pid)
+    return {
+        "pid": holder.pid,
+        "host": holder.host,
+        "user": user,
+        "command": holder.command,
+        "thread": holder.thread,
+        "task": holder.task,
+        "mode": holder.mode,
+        "since": holder.since,
+        "not_before": holder.not_before,
+    }

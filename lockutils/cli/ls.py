@@ -5,19 +5,17 @@ from __future__ import annotations
 import os
 import sys
 
-from lockutils.cli.options import UsageError, help_of, parse, text_of
-from lockutils.cli.report import EX_CANTCREAT, EX_UNAVAILABLE, say, write
+from lockutils.cli.options import HELP, LOCK_PATH, lock_path_of, parse_one, print_help, text_of
+from lockutils.cli.report import EX_UNAVAILABLE, cannot_use, say, write, write_json
 from lockutils.errors import LockPathError
 from lockutils.front.settings import lock_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from lockutils.backends.file.directory import Directory
     from lockutils.cli.listing import Listed
-    from lockutils.errors import Holder
 
 PROGRAM = "lockutils ls"
 USAGE = f"""\
@@ -30,14 +28,8 @@ PATTERN selects names as a shell does: * ? [abc].  Quote it."""
 OPTIONS = {
     "--all": ("-a", "", "list also lock files that nobody uses"),
     "--json": ("", "", "write JSON, with all that is known of each holder and waiter"),
-    "--lock-path": (
-        "",
-        "DIR",
-        """\
-the lock directory; else $LOCKUTILS_LOCK_PATH, $OSLO_LOCK_PATH, or
-the default directory of the user""",
-    ),
-    "--help": ("-h", "", "show this text"),
+    "--lock-path": LOCK_PATH,
+    "--help": HELP,
 }
 EPILOG = """\
 HOLDER is the process, its user and its command.  It is named only if it has the lock at the moment:
@@ -64,21 +56,18 @@ def ls(arguments: list[str]) -> int:
     :return: the exit status
     :raises UsageError: if the arguments are wrong
     """
-    given, words = parse(arguments, OPTIONS, PROGRAM)
-    if words:  # options may follow the pattern
-        late, others = parse(words[1:], OPTIONS, PROGRAM)
-        given, words = {**given, **late}, [words[0], *others]
+    given, pattern = parse_one(arguments, OPTIONS, PROGRAM, "pattern")
     if "--help" in given:
-        write(help_of(USAGE, OPTIONS, EPILOG))
-        return 0
-    if len(words) > 1:
-        raise UsageError(f"one pattern at a time, and not also {words[1]!r}")
-    path = given["--lock-path"][-1] if "--lock-path" in given else None
-    found = find(path, matcher(text_of(words[0]) if words else ""), with_free="--all" in given)
+        return print_help(USAGE, OPTIONS, EPILOG)
+    matches = matcher(text_of(pattern or ""))
+    found = find(lock_path_of(given), matches, with_free="--all" in given)
     if isinstance(found, int):
         return found
     directory, locks = found
-    write(_as_json(directory, locks) if "--json" in given else _as_text(locks))
+    if "--json" in given:
+        write_json(_as_json(directory, locks))
+    else:
+        write(_as_text(locks))
     return 0
 
 
@@ -98,8 +87,6 @@ def find(
 
     A directory that is not there has no locks, unless the user has named it here.
     """
-    if path == "":
-        raise UsageError("--lock-path must be the path of a directory, not ''")
     from lockutils.backends.file.proc import trouble
     from lockutils.cli.listing import locks_of
 
@@ -110,15 +97,13 @@ def find(
     try:
         directory = lock_directory(path, make=False)
     except LockPathError as error:
-        say(f"{error.strerror}: {error.filename!r}{error.remark}")
-        return EX_CANTCREAT
+        return cannot_use(error)
     try:
         return directory, locks_of(directory, matches, with_free=with_free)
     except OSError as error:
         if isinstance(error, FileNotFoundError) and path is None:
             return directory, []
-        say(f"{error.strerror}: {os.fsdecode(directory.path)!r}")
-        return EX_CANTCREAT
+        return cannot_use(error, directory.path)
 
 
 def _as_text(locks: list[Listed]) -> str:
@@ -131,10 +116,10 @@ def _as_text(locks: list[Listed]) -> str:
     return "".join(f"{line}\n" for line in lines_of(rows, width))
 
 
-def _as_json(directory: Directory, locks: list[Listed]) -> str:
-    from json import dumps
+def _as_json(directory: Directory, locks: list[Listed]) -> dict[str, object]:
+    from lockutils.cli.listing import fields
 
-    listed = {
+    return {
         "version": VERSION,
         "directory": str(directory),
         "locks": [
@@ -147,23 +132,4 @@ def _as_json(directory: Directory, locks: list[Listed]) -> str:
             }
             for lock in locks
         ],
-    }
-    return dumps(listed, indent=2) + "\n"
-
-
-def fields(holder: Holder) -> dict[str, Any]:
-    """Return what the JSON has of a holder or waiter."""
-    from lockutils.cli.listing import user_of
-
-    user = None if holder.pid is None else user_of(holder.pid)
-    return {
-        "pid": holder.pid,
-        "host": holder.host,
-        "user": user,
-        "command": holder.command,
-        "thread": holder.thread,
-        "task": holder.task,
-        "mode": holder.mode,
-        "since": holder.since,
-        "not_before": holder.not_before,
     }

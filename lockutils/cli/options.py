@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import os
 
+from lockutils.backends.file.naming import key_of
+from lockutils.cli.report import write
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,6 +20,16 @@ if TYPE_CHECKING:
     Options = Mapping[str, tuple[str, str, str]]
 
 _HELP_COLUMN = 30
+#: the option ``--lock-path``
+LOCK_PATH = (
+    "",
+    "DIR",
+    """\
+the lock directory; else $LOCKUTILS_LOCK_PATH, $OSLO_LOCK_PATH, or
+the default directory of the user""",
+)
+#: the option ``--help``
+HELP = ("-h", "", "show this text")
 
 
 class UsageError(Exception):
@@ -75,6 +88,39 @@ def parse(
     return given, arguments[position:]
 
 
+def parse_one(
+    arguments: list[str], options: Options, program: str, what: str
+) -> tuple[dict[str, list[str]], str | None]:
+    """Split ``arguments`` into options and one word at most, which options may follow.
+
+    :param what: what the word is
+    :return: as :func:`parse`; the word, or ``None``
+    :raises UsageError: as :func:`parse`, or if there are two words and no ``--help``
+    """
+    given, words = parse(arguments, options, program)
+    late, others = parse(words[1:], options, program)
+    given.update(late)
+    if others and "--help" not in given:
+        raise UsageError(f"one {what} at a time, and not also {others[0]!r}")
+    return given, words[0] if words else None
+
+
+def lock_path_of(given: dict[str, list[str]]) -> str | None:
+    """Return the lock directory that was given.
+
+    :raises UsageError: if it is empty
+    """
+    if "" in given.get("--lock-path", ()):
+        raise UsageError("--lock-path needs a path, not ''")
+    return given["--lock-path"][-1] if "--lock-path" in given else None
+
+
+def key_from(name: str, given: dict[str, list[str]]) -> str:
+    """Return the key of a lock by its name and the prefix that was given."""
+    prefix = given["--prefix"][-1] if "--prefix" in given else None
+    return key_of(text_of(name), None if prefix is None else text_of(prefix))
+
+
 def names_of(option: str, options: Options) -> list[str]:
     """Return the names of an option, the main one first."""
     return [option, *options[option][0].split()]
@@ -90,8 +136,8 @@ def unknown(what: str, word: str, known: Iterable[str], program: str) -> UsageEr
     return UsageError(f"no such {what}: {word!r}{hint} (see {program} --help)")
 
 
-def help_of(usage: str, options: Options, epilog: str) -> str:
-    """Return the help text of a command."""
+def print_help(usage: str, options: Options, epilog: str) -> int:
+    """Print the help text of a command; return the exit status."""
     lines = [f"usage: {usage}", "", "options:"]
     for option, (others, metavar, help_) in options.items():
         letters = [name for name in others.split() if not name.startswith("--")]
@@ -102,4 +148,5 @@ def help_of(usage: str, options: Options, epilog: str) -> str:
         for line in help_.splitlines():
             lines.append(f"{start:{_HELP_COLUMN}}{line}")
             start = ""
-    return "\n".join([*lines, "", epilog])
+    write("\n".join([*lines, "", epilog]))
+    return 0

@@ -1,11 +1,11 @@
-"""What a command tells its caller: the exit status, and lines on stderr."""
+"""What a command tells its caller: the exit status, its output, and lines on stderr."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-from lockutils.errors import printable
+from lockutils.errors import LockPathError, printable
 
 # sysexits.h; the names in os exist on POSIX alone
 EX_USAGE = 64
@@ -15,6 +15,26 @@ EX_TEMPFAIL = 75
 #: as a shell has them
 CANNOT_RUN = 126
 NOT_FOUND = 127
+
+
+def write_json(found: object) -> None:
+    from json import dumps
+
+    write(dumps(found, indent=2) + "\n")
+
+
+def cannot_use(error: OSError, path: bytes = b"") -> int:
+    """Say why a lock directory or lock file cannot be used; return the exit status.
+
+    :param path: of it, where ``error`` does not have it
+    """
+    line = f"{error.strerror}: {os.fsdecode(path or error.filename or b'')!r}"
+    if isinstance(error, LockPathError):
+        if error.source == "lock_path":
+            error.source = "--lock-path"
+        line += error.remark
+    say(line)
+    return EX_CANTCREAT
 
 
 def say(line: str) -> None:

@@ -9,7 +9,6 @@ the lock.
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from time import monotonic
@@ -17,11 +16,10 @@ from time import monotonic
 from lockutils import (
     AcquireLockFailedException,
     DeadlockError,
-    LockPathError,
     SlotsMismatchError,
 )
-from lockutils.cli.options import UsageError, help_of, parse
-from lockutils.cli.report import EX_CANTCREAT, EX_UNAVAILABLE, say, say_on_terminal, write
+from lockutils.cli.options import UsageError, parse, print_help
+from lockutils.cli.report import EX_UNAVAILABLE, cannot_use, say, say_on_terminal
 from lockutils.cli.run_options import EPILOG, OPTIONS, PROGRAM, USAGE, RunSettings
 from lockutils.observe import log
 from lockutils.parking.deadline import Deadline
@@ -44,8 +42,7 @@ def run(arguments: list[str]) -> int:
     """
     given, command = parse(arguments, OPTIONS, PROGRAM)
     if "--help" in given:
-        write(help_of(USAGE, OPTIONS, EPILOG))
-        return 0
+        return print_help(USAGE, OPTIONS, EPILOG)
     if "--version" in given:
         from lockutils.cli import print_version
 
@@ -86,12 +83,7 @@ def run(arguments: list[str]) -> int:
         say(f"the lock {error.lock_name!r} is in use with {theirs}, but was asked for with {ours}")
         return settings.conflict
     except OSError as error:
-        line = f"{error.strerror}: {os.fsdecode(error.filename or b'')!r}"
-        if isinstance(error, LockPathError):
-            error.source = error.source.replace("lock_path", "--lock-path")
-            line += error.remark
-        say(line)
-        return EX_CANTCREAT
+        return cannot_use(error)
     finally:
         for handle in reversed(held):
             handle.release()

@@ -6,8 +6,7 @@ import os
 
 from lockutils import Lock, set_defaults
 from lockutils.backends.file.file_mode import parse_mode
-from lockutils.backends.file.naming import key_of
-from lockutils.cli.options import UsageError, text_of
+from lockutils.cli.options import HELP, LOCK_PATH, UsageError, key_from, lock_path_of
 from lockutils.cli.report import EX_TEMPFAIL
 from lockutils.front.settings import lock_directory
 from lockutils.front.sharing import MOST_SLOTS, SharingLock
@@ -50,13 +49,7 @@ or without --lock""",
     "--slots": ("", "N", "with up to N-1 others, who must all say --slots N"),
     "--fair": ("", "", "strictly in turn with all others that wait with --fair"),
     "--conflict-exit-code": ("-E", "N", "exit status when a lock was not got; else 75"),
-    "--lock-path": (
-        "",
-        "DIR",
-        """\
-directory of the lock files; else $LOCKUTILS_LOCK_PATH,
-$OSLO_LOCK_PATH, or the default directory of the user""",
-    ),
+    "--lock-path": LOCK_PATH,
     "--file-mode": (
         "",
         "MODE",
@@ -75,7 +68,7 @@ them if lockutils is killed""",
     ),
     "--no-fork": ("-F", "", "become the command, which then holds the locks itself"),
     "--verbose": ("", "", "say on stderr what is waited for, acquired and released"),
-    "--help": ("-h", "", "show this text"),
+    "--help": HELP,
     "--version": ("-V", "", "show the version"),
 }
 EPILOG = """\
@@ -112,19 +105,12 @@ class RunSettings:
         for one, other in _CONTRADICTIONS:
             if one in given and other in given:
                 raise UsageError(f"{one} does not go with {other}")
-        for option in ("--lock-file", "--lock-path"):
-            if "" in given.get(option, ()):
-                raise UsageError(f"{option} needs a path, not ''")
-        prefix = last("--prefix")
+        if "" in given.get("--lock-file", ()):
+            raise UsageError("--lock-file needs a path, not ''")
         #: the keys of the names, sorted and unique
-        self.keys = sorted(
-            {
-                key_of(text_of(name), None if prefix is None else text_of(prefix))
-                for name in given.get("--lock", ())
-            }
-        )
+        self.keys = sorted({key_from(name, given) for name in given.get("--lock", ())})
         self.files = given.get("--lock-file", [])
-        self.lock_path = last("--lock-path")
+        self.lock_path = lock_path_of(given)
         mode = last("--file-mode")
         if mode is not None:
             try:

@@ -9,8 +9,8 @@ import sys
 from time import monotonic
 
 from lockutils.cli.ls import find, matcher
-from lockutils.cli.options import UsageError, help_of, parse, text_of
-from lockutils.cli.report import EX_UNAVAILABLE, say, write
+from lockutils.cli.options import HELP, LOCK_PATH, lock_path_of, parse_one, print_help, text_of
+from lockutils.cli.report import EX_UNAVAILABLE, say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,14 +27,8 @@ again each second.  The locks with the most waiters come first.
 
 PATTERN selects names as a shell does: * ? [abc].  Quote it."""
 OPTIONS = {
-    "--lock-path": (
-        "",
-        "DIR",
-        """\
-the lock directory; else $LOCKUTILS_LOCK_PATH, $OSLO_LOCK_PATH, or
-the default directory of the user""",
-    ),
-    "--help": ("-h", "", "show this text"),
+    "--lock-path": LOCK_PATH,
+    "--help": HELP,
 }
 EPILOG = """\
 Keys:
@@ -77,15 +71,9 @@ def top(arguments: list[str]) -> int:
     :return: the exit status
     :raises UsageError: if the arguments are wrong
     """
-    given, words = parse(arguments, OPTIONS, PROGRAM)
-    if words:  # options may follow the pattern
-        late, others = parse(words[1:], OPTIONS, PROGRAM)
-        given, words = {**given, **late}, [words[0], *others]
+    given, pattern = parse_one(arguments, OPTIONS, PROGRAM, "pattern")
     if "--help" in given:
-        write(help_of(USAGE, OPTIONS, EPILOG))
-        return 0
-    if len(words) > 1:
-        raise UsageError(f"one pattern at a time, and not also {words[1]!r}")
+        return print_help(USAGE, OPTIONS, EPILOG)
     streams = sys.stdin, sys.stdout  # None if it was closed when we were started
     has_terminal = all(stream is not None and stream.isatty() for stream in streams)
     if not has_terminal or os.environ.get("TERM") == "dumb":
@@ -97,9 +85,8 @@ def top(arguments: list[str]) -> int:
         missing = str(error.name).partition(".")[0]
         say(f"top needs {missing}, which is not installed: pip install lockutils[top]")
         return EX_UNAVAILABLE
-    path = given["--lock-path"][-1] if "--lock-path" in given else None
-    pattern = text_of(words[0]) if words else ""
-    found = find(path, matcher(pattern))
+    pattern = text_of(pattern or "")
+    found = find(lock_path_of(given), matcher(pattern))
     if isinstance(found, int):
         return found
     directory, locks = found

@@ -6,15 +6,21 @@ import errno
 import os
 from time import monotonic, time
 
-from lockutils.backends.file.naming import key_of
 from lockutils.backends.file.proc import command_of, read, stat_of
 from lockutils.backends.file.queue import QueueRange
 from lockutils.backends.file.refusal import refuse
-from lockutils.cli.listing import when
-from lockutils.cli.ls import fields
-from lockutils.cli.options import UsageError, help_of, parse, text_of
-from lockutils.cli.report import EX_CANTCREAT, say, write
-from lockutils.errors import Holder, LockPathError
+from lockutils.cli.listing import fields, when
+from lockutils.cli.options import (
+    HELP,
+    LOCK_PATH,
+    UsageError,
+    key_from,
+    lock_path_of,
+    parse_one,
+    print_help,
+)
+from lockutils.cli.report import cannot_use, write, write_json
+from lockutils.errors import Holder
 from lockutils.front.settings import lock_directory
 from lockutils.observe.wait_graph import Deadlock, deadlock_of
 from lockutils.observe.wait_records import Wait, wait_for_file, waits_of
@@ -36,16 +42,10 @@ USAGE = f"""\
 Tells who holds the lock NAME, what that process is doing and what started it, and who waits for
 the lock, in order.  In a deadlock it shows the cycle.  It takes no lock, and nobody notices it."""
 OPTIONS = {
-    "--lock-path": (
-        "",
-        "DIR",
-        """\
-the lock directory; else $LOCKUTILS_LOCK_PATH, $OSLO_LOCK_PATH, or
-the default directory of the user""",
-    ),
+    "--lock-path": LOCK_PATH,
     "--prefix": ("", "P", "put P and a dash before the name"),
     "--json": ("", "", "write one JSON object, for programs"),
-    "--help": ("-h", "", "show this text"),
+    "--help": HELP,
 }
 EPILOG = """\
 A deadlock is found once its waits are a second old, among processes of one user that use lockutils.
@@ -65,34 +65,18 @@ def why(arguments: list[str]) -> int:
     :return: the exit status
     :raises UsageError: if the arguments are wrong
     """
-    given, words = parse(arguments, OPTIONS, PROGRAM)
-    more, rest = parse(words[1:], OPTIONS, PROGRAM)
-    given.update(more)
+    given, name = parse_one(arguments, OPTIONS, PROGRAM, "name")
     if "--help" in given:
-        write(help_of(USAGE, OPTIONS, EPILOG))
-        return 0
-    if not words:
+        return print_help(USAGE, OPTIONS, EPILOG)
+    if name is None:
         raise UsageError(f"no name of a lock (see {PROGRAM} --help)")
-    if rest:
-        raise UsageError(f"one name at a time, and nothing after it: {rest[0]!r}")
-    path = given.get("--lock-path", [None])[-1]
-    if path == "":
-        raise UsageError("--lock-path needs a path, not ''")
-    prefix = given.get("--prefix", [None])[-1]
-    key = key_of(text_of(words[0]), None if prefix is None else text_of(prefix))
+    path, key = lock_path_of(given), key_from(name, given)
     try:
         reason = Reason(lock_directory(path, make=False), key)
     except OSError as error:
-        line = f"{error.strerror}: {os.fsdecode(error.filename or b'')!r}"
-        if isinstance(error, LockPathError):
-            error.source = error.source.replace("lock_path", "--lock-path")
-            line += error.remark
-        say(line)
-        return EX_CANTCREAT
+        return cannot_use(error)
     if "--json" in given:
-        from json import dumps
-
-        write(dumps(reason.as_json(), indent=2) + "\n")
+        write_json(reason.as_json())
     else:
         write("".join(f"{line}\n" for line in reason.lines()))
     return reason.status
@@ -167,7 +151,7 @@ class _Process:
         if pid is None or holder.host is not None:
             return
         self.waits = waits_of(pid)
-        self.state = _field(pid, b"State:")
+        self.state = _state_of(pid)
         self.kernel = _sleeps_in(pid)
         try:
             _, parent, _ = stat_of(pid)
@@ -218,15 +202,13 @@ def _wait(wait: Wait) -> dict[str, Any]:
     }
 
 
-def _field(pid: int, name: bytes) -> str | None:
-    """Return a field of the status of a process, as ``S (sleeping)``; ``None`` without one."""
+def _state_of(pid: int) -> str | None:
+    """Return what a process does, as ``S (sleeping)``; ``None`` if it has ended."""
     try:
-        for line in read(f"/proc/{pid}/status").split(b"\n"):
-            if line.startswith(name):
-                return line[len(name) :].strip().decode()
+        text = read(f"/proc/{pid}/status").decode("utf-8", "replace")
     except OSError:
-        pass  # it has ended
-    return None
+        return None
+    return text.partition("\nState:")[2].partition("\n")[0].strip()
 
 
 def _sleeps_in(pid: int) -> str | None:

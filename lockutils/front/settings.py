@@ -68,7 +68,12 @@ def set_defaults(
     """
     global _set
     if warn_after is not _KEEP and warn_after is not None:
-        check_seconds(warn_after)
+        if isinstance(warn_after, bool) or not isinstance(warn_after, (int, float)):
+            raise TypeError(f"warn_after must be a number of seconds or None, not {warn_after!r}")
+        if not warn_after > 0:
+            raise ValueError(
+                f"warn_after must be more than 0, or None for no warning: {warn_after!r}"
+            )
     if file_mode is not _KEEP and file_mode is not None:
         modes.check_mode(file_mode)
     if clean is not _KEEP and not isinstance(clean, bool):
@@ -85,18 +90,6 @@ def set_defaults(
         Directory.swept = clean
     if warn_after is not _KEEP:
         deadline.warn_after = warn_after
-
-
-def check_seconds(warn_after: float) -> None:
-    """Check how long a wait may be before it is told.
-
-    :raises TypeError: if it is not a number
-    :raises ValueError: if it is not more than 0
-    """
-    if isinstance(warn_after, bool) or not isinstance(warn_after, (int, float)):
-        raise TypeError(f"warn_after must be a number of seconds or None, not {warn_after!r}")
-    if not warn_after > 0:
-        raise ValueError(f"warn_after must be more than 0, or None for no warning: {warn_after!r}")
 
 
 def setting() -> str | None:

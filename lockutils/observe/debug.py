@@ -24,14 +24,6 @@ if TYPE_CHECKING:
     from lockutils.local.registry import Registry
     from lockutils.observe.lock_order import Node
 
-__all__ = [
-    "Inversion",
-    "stop_watching_deadlocks",
-    "stop_watching_order",
-    "watch_deadlocks",
-    "watch_order",
-]
-
 #: pairs of locks to remember, some kilobytes each
 LIMIT = 10_000
 

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     #: a native thread, and a greenthread in it
     Caller: TypeAlias = tuple[Thread, ref[object] | None]
 
-__all__ = ["Event", "subscribe"]
 
 _modules = sys.modules
 

@@ -7,7 +7,7 @@ from functools import partial
 from opentelemetry.metrics import get_meter_provider
 
 from lockutils.observe.events import subscribe
-from lockutils.observe.recorder import BUCKETS, Instruments, Recorder
+from lockutils.observe.recorder import BUCKETS, COUNTERS, Recorder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.metrics import MeterProvider
 
-    from lockutils.observe.recorder import Label, Labels
-
-__all__ = ["instrument"]
+    from lockutils.observe.recorder import Instruments, Label, Labels
 
 #: where the SDK enters guards
 _GUARDED = ("opentelemetry.sdk.metrics",)
@@ -48,14 +46,12 @@ def instrument(
     def series(labels: Labels) -> Instruments:
         names = "lockutils.lock.name", "lockutils.lock.external", "lockutils.lock.mode"
         attributes: dict[str, str | bool] = dict(zip(names, labels, strict=True))
-        made = Instruments()
-        made.wait = partial(wait.record, attributes=attributes)
-        made.hold = partial(hold.record, attributes=attributes)
-        made.holders = partial(holders.add, attributes=attributes)
-        made.timed_out = partial(timeouts.add, 1, attributes)
-        made.refused = partial(refusals.add, 1, attributes)
-        made.lost = partial(losses.add, 1, attributes)
-        return made
+        return (
+            partial(wait.record, attributes=attributes),
+            partial(hold.record, attributes=attributes),
+            partial(holders.add, attributes=attributes),
+            {kind: partial(counter.add, 1, attributes) for kind, counter in counters.items()},
+        )
 
     recorder = Recorder(series, label, _GUARDED)
     meter = (meter_provider or get_meter_provider()).get_meter("lockutils", __version__)
@@ -67,13 +63,8 @@ def instrument(
     holders = meter.create_up_down_counter(
         "lockutils.lock.holders", "{holder}", "Holders of locks at the moment"
     )
-    timeouts = meter.create_counter(
-        "lockutils.lock.timeouts", "{timeout}", "Waits for a lock that timed out"
-    )
-    refusals = meter.create_counter(
-        "lockutils.lock.refusals", "{refusal}", "Tries for a lock that somebody else held"
-    )
-    losses = meter.create_counter(
-        "lockutils.lock.losses", "{loss}", "Locks that were lost while they were held"
-    )
+    counters = {
+        kind: meter.create_counter(f"lockutils.lock.{name}", f"{{{unit}}}", description)
+        for kind, (name, unit, description) in COUNTERS.items()
+    }
     return subscribe(recorder)

@@ -7,7 +7,7 @@ from functools import partial
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram
 
 from lockutils.observe.events import subscribe
-from lockutils.observe.recorder import BUCKETS, Instruments, Recorder
+from lockutils.observe.recorder import BUCKETS, COUNTERS, Recorder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
-    from lockutils.observe.recorder import Label, Labels
-
-__all__ = ["instrument"]
+    from lockutils.observe.recorder import Instruments, Label, Labels
 
 #: where the client enters guards
 _GUARDED = tuple(
@@ -59,14 +57,12 @@ def instrument(
     def series(labels: Labels) -> Instruments:
         lock, external, mode = labels
         values = lock, "true" if external else "false", mode
-        made = Instruments()
-        made.wait = wait.labels(*values).observe
-        made.hold = hold.labels(*values).observe
-        made.holders = holders.labels(*values).inc
-        made.timed_out = timeouts.labels(*values).inc
-        made.refused = refusals.labels(*values).inc
-        made.lost = losses.labels(*values).inc
-        return made
+        return (
+            wait.labels(*values).observe,
+            hold.labels(*values).observe,
+            holders.labels(*values).inc,
+            {kind: counter.labels(*values).inc for kind, counter in counters.items()},
+        )
 
     recorder = Recorder(series, label, _GUARDED)
     try:
@@ -75,9 +71,7 @@ def instrument(
         hold = add(histogram, "hold_seconds", "Seconds that a lock was held")
         gauge = partial(Gauge, multiprocess_mode="livesum")
         holders = add(gauge, "holders", "Holders of locks at the moment")
-        timeouts = add(Counter, "timeouts", "Waits for a lock that timed out")
-        refusals = add(Counter, "refusals", "Tries for a lock that somebody else held")
-        losses = add(Counter, "losses", "Locks that were lost while they were held")
+        counters = {kind: add(Counter, name, help_) for kind, (name, _, help_) in COUNTERS.items()}
     except BaseException:
         remove()
         raise

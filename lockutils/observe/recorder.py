@@ -16,26 +16,28 @@ if TYPE_CHECKING:
     Label: TypeAlias = Callable[[Event], str]
     #: what tells one series from another: the label of the lock, whether it is external, its mode
     Labels: TypeAlias = tuple[str, bool, str]
+    #: what records the figures of one series: a wait and a hold, in seconds; 1 holder more, or -1;
+    #: and one more of each of COUNTERS
+    Instruments: TypeAlias = tuple[
+        Callable[[float], object],
+        Callable[[float], object],
+        Callable[[int], object],
+        dict[str, Callable[[], object]],
+    ]
 
 #: upper bounds of the buckets of both histograms, in seconds
 BUCKETS = 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0
+#: what is counted: the event -> the name of the figure, its unit and its description
+COUNTERS = {
+    "timed_out": ("timeouts", "timeout", "Waits for a lock that timed out"),
+    "refused": ("refusals", "refusal", "Tries for a lock that somebody else held"),
+    "lost": ("losses", "loss", "Locks that were lost while they were held"),
+}
 
 
 def template_of(event: Event) -> str:
     """Return the template of a decorated function; one label for all that have none."""
     return event.template or ""
-
-
-class Instruments:
-    """The figures of one series, in the words of a library."""
-
-    wait: Callable[[float], object]
-    hold: Callable[[float], object]
-    #: called with 1 or -1
-    holders: Callable[[int], object]
-    timed_out: Callable[[], object]
-    refused: Callable[[], object]
-    lost: Callable[[], object]
 
 
 class Recorder:
@@ -96,16 +98,13 @@ class Recorder:
         series = self._series.get(labels)
         if series is None:
             series = self._series.setdefault(labels, self._make(labels))
+        wait, hold, holders, counters = series
+        if kind == "acquired" or kind == "timed_out":
+            wait(event.waited or 0.0)
         if kind == "acquired":
-            series.wait(event.waited or 0.0)
-            series.holders(1)
+            holders(1)
         elif kind == "released":
-            series.hold(event.held or 0.0)
-            series.holders(-1)
-        elif kind == "timed_out":
-            series.wait(event.waited or 0.0)
-            series.timed_out()
-        elif kind == "refused":
-            series.refused()
+            hold(event.held or 0.0)
+            holders(-1)
         else:
-            series.lost()
+            counters[kind]()

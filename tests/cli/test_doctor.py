@@ -104,7 +104,7 @@ def test_help_is_a_page(call):
     ("words", "said"),
     [
         (["--jsn"], "no such option: '--jsn'; did you mean --json?"),
-        (["a", "b"], "one directory at a time: 'b'"),
+        (["a", "b"], "one directory at a time, and not also 'b'"),
         ([""], "DIR must be a path, not ''"),
         (["--json=1"], "--json takes no value"),
     ],

@@ -18,13 +18,12 @@ fcntl.lockf(file, fcntl.LOCK_EX)
 print("holding", flush=True)
 sys.stdin.readline()
 """
-#: with another place for the default directory; a sign of progress for each file
+#: with another place for the default directory
 MAIN = """
 import sys
-from lockutils.cli import gc, main
+from lockutils.cli import main
 from lockutils.front import settings
 settings.default_parent = lambda: {!r}
-gc._TICK = -1
 sys.exit(main())
 """
 
@@ -228,20 +227,6 @@ class TestQuestion:
             os.write(main, answer.encode() + b"\n")
             assert process.end() == status
             assert len(names(folder)) == left
-        finally:
-            os.close(main)
-            os.close(terminal)
-
-    def test_progress_is_for_a_terminal(self, cli, folder, tmp_path):
-        main, terminal = pty.openpty()
-        try:
-            words = cli.words("gc", "--yes", str(folder), main=MAIN.format(str(tmp_path)))
-            process = cli.start(words, stderr=terminal)
-            said = self.read_to(main, b" \r")
-            assert b"\r1 of 3\r2 of 3" in said
-            assert process.end() == 0
-            done = cli.call(words)
-            assert (done.returncode, done.stderr) == (0, "")
         finally:
             os.close(main)
             os.close(terminal)

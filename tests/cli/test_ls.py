@@ -175,7 +175,7 @@ def test_what_is_wrong_is_told(cli, ls, tmp_path):
         (("a", "b"), "and not also 'b'"),
         (("--al",), "did you mean --all?"),
         (("--json=yes",), "--json takes no value"),
-        (("--lock-path", ""), "--lock-path must be"),
+        (("--lock-path", ""), "--lock-path needs a path, not ''"),
     ]:
         wrong = ls(*arguments)
         assert (wrong.returncode, wrong.stdout) == (64, "")

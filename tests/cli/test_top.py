@@ -262,8 +262,9 @@ def test_a_terminal_that_goes_ends_it(terminal):
     assert screen.process.end() == -signal.SIGHUP
 
 
-def test_without_a_terminal(cli):
-    result = cli.call(cli.words("top"))
+@pytest.mark.parametrize("stdin", ["</dev/null", "<&-"])
+def test_without_a_terminal(cli, stdin):
+    result = cli.call(["sh", "-c", f'exec "$@" {stdin}', "sh", *cli.words("top")])
     assert (result.returncode, result.stdout) == (69, "")
     assert result.stderr == "lockutils: top needs a terminal; lockutils ls lists the locks once\n"
 

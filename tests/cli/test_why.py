@@ -132,7 +132,7 @@ def test_a_prefix(cli):
     ("arguments", "line"),
     [
         ((), "no name of a lock (see lockutils why --help)"),
-        (("a", "b"), "one name at a time, and nothing after it: 'b'"),
+        (("a", "b"), "one name at a time, and not also 'b'"),
         (
             ("--jsn", "a"),
             "no such option: '--jsn'; did you mean --json? (see lockutils why --help)",

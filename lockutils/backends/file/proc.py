@@ -138,15 +138,6 @@ def _lines_by_inode(text: bytes) -> dict[bytes, list[bytes]]:
     return found
 
 
-def takers_of(status: os.stat_result) -> list[tuple[bytes, int]]:
-    """Return the kind of each lock on a file, as ``FLOCK``, and the process that took it.
-
-    :raises OSError: if that cannot be told
-    """
-    lines, is_sure = Table().lines((status.st_dev, status.st_ino))
-    return [(line.kind, line.pid) for line in lines if is_sure and not line.waits]
-
-
 class Process:
     """The files that a process has open, looked at once and as far as needed."""
 

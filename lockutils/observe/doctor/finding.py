@@ -8,19 +8,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator
-    from typing import TypeAlias
+    from typing import NamedTuple, TypeAlias
 
     from lockutils.backends.file.directory import Directory
 
     #: level, message, what to do
     Result: TypeAlias = tuple[str, str, str]
     Check: TypeAlias = Callable[["Place"], Iterator[Result]]
+else:
+    from typing import NamedTuple
 
 #: from the best to the worst
 LEVELS = OK, WARNING, PROBLEM = ("ok", "warning", "problem")
 
 
-class Finding:
+class Finding(NamedTuple):
     """What one check has to say.
 
     :ivar check: the name of the check
@@ -29,13 +31,10 @@ class Finding:
     :ivar advice: what to do about it, in one line; empty where there is nothing to do
     """
 
-    __slots__ = ("advice", "check", "level", "message")
-
-    def __init__(self, check: str, level: str, message: str, advice: str) -> None:
-        self.check = check
-        self.level = level
-        self.message = printable(message)
-        self.advice = printable(advice)
+    check: str
+    level: str
+    message: str
+    advice: str
 
 
 class Place:
@@ -54,12 +53,12 @@ class Place:
 
 
 def ok(message: str) -> Result:
-    return OK, message, ""
+    return OK, printable(message), ""
 
 
 def warning(message: str, advice: str) -> Result:
-    return WARNING, message, advice
+    return WARNING, printable(message), printable(advice)
 
 
 def problem(message: str, advice: str) -> Result:
-    return PROBLEM, message, advice
+    return PROBLEM, printable(message), printable(advice)

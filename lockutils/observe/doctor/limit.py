@@ -77,8 +77,7 @@ def _tell(writer: int, checks: Sequence[Check], place: Place) -> None:
             for check in checks:
                 print(json.dumps([_name_of(check)]), file=out, flush=True)
                 for one in _run(check, place):
-                    words = one.check, one.level, one.message, one.advice
-                    print(json.dumps(words), file=out, flush=True)
+                    print(json.dumps(one), file=out, flush=True)
             print(json.dumps([""]), file=out)
     finally:
         os._exit(0)
