@@ -89,15 +89,16 @@ def test_a_waiter_keeps_a_key_alive():
 
 def test_threads_take_turns():
     locks = LockByKey()
-    inside, overlaps = [], []
+    inside, overlaps = [[], [], []], []
 
     def work(me):
         for turn in range(300):
-            with locks(turn % 3):
-                inside.append(turn % 3)
-                if inside.count(turn % 3) > 1:
+            key = turn % 3
+            with locks(key):
+                inside[key].append(me)
+                if inside[key] != [me]:
                     overlaps.append(me)
-                inside.remove(turn % 3)
+                inside[key].remove(me)
 
     for thread in [Background(work, me) for me in range(8)]:
         thread.result()
