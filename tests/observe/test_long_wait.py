@@ -21,6 +21,8 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a sleeper is ca
 WAITER = Path(__file__).with_name("long_waiter.py")
 IT = OURS.replace("'name'", "'it'")
 
+assert callback.why_not() is None  # loaded before another test imports gevent or eventlet
+
 
 @pytest.fixture
 def notices(monkeypatch):
