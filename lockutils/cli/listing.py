@@ -58,10 +58,7 @@ class Listed:
         waiters = str(len(self.waiters))
         if not self.holders:
             return [(self.title, "-" if self.waiters else "free", "-", "-", waiters)]
-        return [
-            (self.title, holder.mode or "?", who(holder), when(holder), waiters)
-            for holder in self.holders
-        ]
+        return [(self.title, *columns_of(holder), waiters) for holder in self.holders]
 
 
 def locks_of(
@@ -90,6 +87,11 @@ def locks_of(
     # one may have become free meanwhile
     listed = [one for one in listed if with_free or not one.is_free]
     return sorted(listed, key=lambda one: one.name)
+
+
+def columns_of(one: Holder) -> tuple[str, str, str]:
+    """Return the mode, the process and the time of a holder or waiter."""
+    return one.mode or "?", who(one), when(one)
 
 
 def who(holder: Holder) -> str:

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lockutils.cli.columns import cut
-from lockutils.cli.listing import COLUMNS, locks_of, when, who
+from lockutils.cli.listing import COLUMNS, columns_of, locks_of
 from lockutils.cli.ls import matcher
 
 TYPE_CHECKING = False
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from lockutils.backends.file.directory import Directory
     from lockutils.cli.listing import Listed
-    from lockutils.errors import Holder
 
 #: lines that are no row: the title, the headings, what is not shown, the keys
 _FRAME = 4
@@ -162,7 +161,7 @@ class View:
         rows += [(f"waits {number}", one) for number, one in enumerate(lock.waiters, 1)]
         self._scrolled = min(self._scrolled, max(0, len(rows) - self._rows))
         for what, one in rows[self._scrolled : self._scrolled + self._rows]:
-            table.add_row(*map(Text, (what, *_columns_of(one))))
+            table.add_row(*map(Text, (what, *columns_of(one))))
         title = (
             f"{lock.title}: {_number(len(lock.holders), 'holder')}, "
             f"{_number(len(lock.waiters), 'waiter')}"
@@ -202,10 +201,6 @@ def _row_of(lock: Listed) -> tuple[str, ...]:
         return row
     name, mode, holder, since, waiters = row
     return name, mode, f"{len(others) + 1}: {holder}", since, waiters
-
-
-def _columns_of(one: Holder) -> tuple[str, str, str]:
-    return one.mode or "?", who(one), when(one)
 
 
 def _number(count: int, what: str) -> str:
