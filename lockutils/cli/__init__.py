@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from lockutils.cli.options import UsageError, unknown
-from lockutils.cli.report import EX_USAGE, say, write
+from lockutils.cli.report import EX_UNAVAILABLE, EX_USAGE, say, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,7 +54,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _dispatch(arguments: list[str]) -> int:
     command = arguments[0] if arguments else None
     if command in COMMANDS:
-        module = __import__(f"lockutils.cli.{command}", fromlist=[command])  # without importlib
+        try:
+            module = __import__(f"lockutils.cli.{command}", fromlist=[command])  # without importlib
+        except ImportError:
+            if os.name == "posix":
+                raise
+            say(f"{command} does not work on {sys.platform}: it needs POSIX")
+            return EX_UNAVAILABLE
         return int(getattr(module, command)(arguments[1:]))
     if command in ("--help", "-h"):
         lines = [f"  {name:15}{what}" for name, what in COMMANDS.items()]

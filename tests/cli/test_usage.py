@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+import types
 
 import pytest
 
 import lockutils
+from lockutils.cli import main as lockutils_main
 
 PRINT_ARGUMENTS = (sys.executable, "-c", "import sys; print(sys.argv[1:])")
 
@@ -244,3 +246,13 @@ def test_a_variable_that_is_no_mode_is_named_before_anything_is_made(cli):
     assert result.stderr.startswith("lockutils: $LOCKUTILS_FILE_MODE must be a mode ")
     assert "not 'rw'" in result.stderr
     assert not cli.lock_path.exists()
+
+
+def test_what_needs_posix_says_so_elsewhere(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "lockutils.cli.why", None)
+    monkeypatch.setattr("lockutils.cli.os", types.SimpleNamespace(name="nt"))
+
+    status = lockutils_main(["why", "name"])
+
+    assert status == 69
+    assert "why does not work on" in capsys.readouterr().err
