@@ -248,11 +248,11 @@ def test_a_variable_that_is_no_mode_is_named_before_anything_is_made(cli):
     assert not cli.lock_path.exists()
 
 
-def test_what_needs_posix_says_so_elsewhere(monkeypatch, capsys):
+def test_what_needs_posix_says_so_elsewhere(monkeypatch, capfd):
     monkeypatch.setitem(sys.modules, "lockutils.cli.why", None)
     monkeypatch.setattr("lockutils.cli.os", types.SimpleNamespace(name="nt"))
 
     status = lockutils_main(["why", "name"])
 
     assert status == 69
-    assert "why does not work on" in capsys.readouterr().err
+    assert "why does not work on" in capfd.readouterr().err
