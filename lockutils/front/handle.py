@@ -259,15 +259,21 @@ class Lock(Handle):
             return AcquireLockFailedException(self.name, 0.0, self._holder())
         failure = LockTimeout(self.name, waited, self._holder())
         if waited >= LONG:
-            from lockutils.observe.long_wait import deadlock_at_timeout
+            try:
+                from lockutils.observe.long_wait import deadlock_at_timeout
 
-            failure.deadlock = deadlock_at_timeout(self, Waiter(), monotonic() - waited)
+                failure.deadlock = deadlock_at_timeout(self, Waiter(), monotonic() - waited)
+            except (ImportError, OSError):
+                pass  # no descriptor is left, as in _holder()
         return failure
 
     def _holder(self) -> Holder | None:
-        from lockutils.front.status import holders_of
+        try:
+            from lockutils.front.status import holders_of
 
-        return next(iter(holders_of(self._queue, self._backend, self._key)), None)
+            return next(iter(holders_of(self._queue, self._backend, self._key)), None)
+        except (ImportError, OSError):  # no descriptor is left, which an import needs, too
+            return None
 
 
 def _finish(limit: int, queue: WaitQueue, hold: Hold) -> None:

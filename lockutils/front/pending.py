@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from errno import EMFILE, ENFILE, ENOMEM
 from time import monotonic, time
 from weakref import ref
 
@@ -224,13 +225,20 @@ class PendingAcquire:
 
         :raises DeadlockError: if it is to end a deadlock
         """
-        if self.long_wait is None:
-            if "lockutils.observe.long_wait" not in _modules and not may_import():
-                return None
-            from lockutils.observe.long_wait import LongWait
+        try:
+            if self.long_wait is None:
+                if "lockutils.observe.long_wait" not in _modules and not may_import():
+                    return None
+                from lockutils.observe.long_wait import LongWait
 
-            self.long_wait = LongWait()
-        return self.long_wait.look(self, waited)
+                self.long_wait = LongWait()
+            return self.long_wait.look(self, waited)
+        except (ImportError, OSError) as error:
+            # An import needs a descriptor, and finds nothing without.  But a signal handler may
+            # have raised an error of its own.
+            if isinstance(error, OSError) and error.errno not in (EMFILE, ENFILE, ENOMEM):
+                raise
+            return 2 * waited
 
     def _check_slots(self, waiter: Waiter) -> None:
         first = self.lock._queue.first()

@@ -4,7 +4,7 @@ import pytest
 
 fcntl = pytest.importorskip("fcntl")
 
-from lock_peers import open_descriptors, sleeps_for_a_lock, until  # noqa: E402
+from lock_peers import open_descriptors, run_python, sleeps_for_a_lock, until  # noqa: E402
 
 MODES = {
     "exclusive": "",
@@ -169,3 +169,30 @@ def looks_for_a_slot(pid):
 
 def holders_for(peers, directory, how=""):
     return [peers.python(HOLDER.format(how), directory) for _ in range(2 if how else 1)]
+
+
+AT_THE_END = """
+import resource, sys
+import lockutils
+held = lockutils.lock("db")
+held.acquire()
+waits = [{"timeout": 0.01}, {"blocking": False}, {"timeout": 1.1}]
+handles = [lockutils.lock("db", **how) for how in waits]
+highest = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, highest[1]))
+for handle in handles:
+    try:
+        handle.__enter__()
+    except lockutils.AcquireLockFailedException as error:
+        print(type(error).__name__, error.holder)
+"""
+
+
+def test_a_time_out_is_none_of_descriptors():
+    """What tells the holder is imported at the first time-out."""
+    printed = run_python(AT_THE_END)
+    assert printed.splitlines() == [
+        "LockTimeout None",
+        "AcquireLockFailedException None",
+        "LockTimeout None",
+    ]

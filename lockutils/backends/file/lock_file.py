@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _ROUNDS = 20
 #: how often it does while somebody has locked the file, and no holder is seen: that is another
 #: tool, unless each time somebody was about to remove it
-_DOUBTS = 2
+_DOUBTS = 4
 #: how often a wait begins again at once for that, and else after how long
 _QUICK_ROUNDS, _PAUSE = 100, 0.001
 
@@ -77,13 +77,17 @@ class LockFile:
 
     def _try_step_by_step(self) -> bool:
         # Who replaces the file each time before we have locked it is as good as a holder.
-        for done in range(_ROUNDS):
+        doubts = 0
+        for _ in range(_ROUNDS):
             try:
                 if self._try_both(self._open()):
                     if self._is_current():
                         return True
-                elif (is_held(self.fd_box[0]) or done == _DOUBTS) and self._is_current():
-                    break
+                else:
+                    held = is_held(self.fd_box[0])
+                    doubts += held is None
+                    if (held or doubts > _DOUBTS) and self._is_current():
+                        break
             except IndexError:
                 pass  # a signal handler came in between, and cancelled or forked
             except OSError as error:

@@ -148,6 +148,12 @@ def remove_if_free(directory: int, parent: os.stat_result, name: str) -> bool:
         return False
     finally:
         try:
+            # The flock goes first: without the record lock it would look like another tool's.
+            if cell and lock_kinds.of_file(cell[0]).flock:
+                syscalls.flock_unlock(cell[0])
+        except OSError:
+            pass  # it goes when the file is closed
+        try:
             syscalls.release(cell)
         except BaseException:
             syscalls.release(cell)  # a signal handler may have raised before it was done
@@ -184,14 +190,16 @@ def _lock(fd: int, directory: int) -> bool:
     return _lock(fd, directory)
 
 
-def is_held(fd: int) -> bool:
+def is_held(fd: int) -> bool | None:
     """Whether a holder is seen to have locked the file ``fd``, which could not be locked just now.
 
     It waits a moment for a remover.
 
-    :return: ``False`` if the lock may have been that of a remover, and is gone
+    :return: ``False`` if a remover had locked it, and has gone; ``None`` if nobody is seen: a
+        remover that has gone already, or another tool
     :raises OSError: if it cannot be told
     """
+    gone = None
     for look in range(_LOOKS):
         try:
             found = syscalls.span_in_use(fd, syscalls.WHOLE)
@@ -200,9 +208,10 @@ def is_held(fd: int) -> bool:
                 raise
             break  # there is only flock, which does not tell who has it
         if found is None:
-            return False
+            return gone
         if found[1] != syscalls.REMOVAL_END:
             break
+        gone = False
         if look:
             sleep(0.001)
         else:
