@@ -47,7 +47,7 @@ def run_within(checks: Sequence[Check], place: Place) -> Iterator[Finding]:
         _tell(writer, checks, place)
     os.close(writer)
     with open(reader, "rb", 0) as answers:
-        name, lines = "", [b""]
+        name, lines = "checks", [b""]
         while select.select([answers], [], [], PATIENCE)[0]:
             some = answers.read(65536)
             if not some:
@@ -73,14 +73,18 @@ def _tell(writer: int, checks: Sequence[Check], place: Place) -> None:
         null = os.open(os.devnull, os.O_RDWR)
         for stream in {0, 1, 2} - {writer}:
             os.dup2(null, stream)
-        with open(writer, "w", encoding="ascii") as out:
+        # Not as text: where the working directory is gone, Python 3.13 cannot look for an encoding.
+        with open(writer, "wb", 0) as out:
             for check in checks:
-                print(json.dumps([_name_of(check)]), file=out, flush=True)
-                for one in _run(check, place):
-                    print(json.dumps(one), file=out, flush=True)
-            print(json.dumps([""]), file=out)
+                out.write(_line([_name_of(check)]))
+                out.writelines(_line(one) for one in _run(check, place))
+            out.write(_line([""]))
     finally:
         os._exit(0)
+
+
+def _line(words: Sequence[str]) -> bytes:
+    return json.dumps(words).encode() + b"\n"
 
 
 def _run(check: Check, place: Place) -> Iterator[Finding]:
