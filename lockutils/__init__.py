@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from os import environ as _environ
+from os import name as _os_name
 from sys import modules as _modules
 
 from lockutils.errors import (
@@ -130,6 +131,12 @@ if _environ.get("LOCKUTILS_WATCH_DEADLOCKS") == "1":
     from lockutils.observe.debug import watch_deadlocks as _watch_deadlocks
 
     _watch_deadlocks()
+
+# Now, and not by a thread that waits: the child of a fork would find the lock of an import that
+# goes on in another thread locked without end.
+if _os_name == "posix":
+    from lockutils.backends.file import status as _file_status  # noqa: F401
+from lockutils.front import status as _status  # noqa: E402, F401
 
 if "eventlet" in _modules or "gevent" in _modules:
     # now, since a native thread that waits among greenthreads must not import anything

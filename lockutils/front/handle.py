@@ -13,6 +13,7 @@ from lockutils.front.pending import PendingAcquire
 from lockutils.local.waiters import Waiter, snapshot, take_turn
 from lockutils.observe import log, subscribers
 from lockutils.parking.base import run
+from lockutils.parking.callback import importing
 from lockutils.parking.deadline import LONG
 
 TYPE_CHECKING = False
@@ -260,7 +261,8 @@ class Lock(Handle):
         failure = LockTimeout(self.name, waited, self._holder())
         if waited >= LONG:
             try:
-                from lockutils.observe.long_wait import deadlock_at_timeout
+                with importing:
+                    from lockutils.observe.long_wait import deadlock_at_timeout
 
                 failure.deadlock = deadlock_at_timeout(self, Waiter(), monotonic() - waited)
             except (ImportError, OSError):

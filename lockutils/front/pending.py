@@ -14,6 +14,7 @@ from lockutils.local.wait_queue import granted
 from lockutils.local.waiters import take_turn
 from lockutils.observe import log, subscribers
 from lockutils.parking import blocking_parker, may_import, task_parker
+from lockutils.parking.callback import importing
 from lockutils.parking.deadline import Deadline
 from lockutils.parking.on_thread import ThreadParker
 
@@ -229,7 +230,8 @@ class PendingAcquire:
             if self.long_wait is None:
                 if "lockutils.observe.long_wait" not in _modules and not may_import():
                     return None
-                from lockutils.observe.long_wait import LongWait
+                with importing:
+                    from lockutils.observe.long_wait import LongWait
 
                 self.long_wait = LongWait()
             return self.long_wait.look(self, waited)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 
 from lockutils.parking import may_import
+from lockutils.parking.callback import importing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def released(name: str, by: bool | str, held: float) -> None:
 def warn(text: str) -> None:
     """Log a warning.  Nobody who has not set up logging misses it: Python writes it to stderr."""
     if "logging" in _modules or may_import():
-        import logging
+        with importing:
+            import logging
 
         try:
             logging.getLogger("lockutils").warning("%s", text)

@@ -105,9 +105,9 @@ class Library:
 _library: Library | None = None
 _problem: str | None = None
 _is_loaded = False
-#: Held while ctypes is imported, and by whoever forks: a child would wait without end for the lock
-#: of an import that goes on in the parent.
-_importing = new_rlock()
+#: Held by a waiter while it imports, and by whoever forks: a child would wait without end for the
+#: lock of an import that goes on in the parent.
+importing = new_rlock()
 
 
 def _is_of_the_moment(error: Exception) -> bool:
@@ -130,7 +130,7 @@ def load() -> Library | None:
         try:
             if sys.platform != "linux":
                 raise OSError(errno.ENOSYS, f"not on {sys.platform}")
-            with _importing:
+            with importing:
                 library = Library()
             library.signal()
             _library = library
@@ -171,7 +171,7 @@ _is_loaded = True
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
-        before=_importing.acquire,
-        after_in_parent=_importing.release,
-        after_in_child=_importing.release,
+        before=importing.acquire,
+        after_in_parent=importing.release,
+        after_in_child=importing.release,
     )
