@@ -47,7 +47,11 @@ RUN = """
 "$1" -m pytest -q -p no:cacheprovider -p no:xdist --basetemp="$WHERE/tests" --tb=short \
     -k "$2" {}
 """.format(" ".join(NODES))
-TORTURE = 'PYTHON="$1" scripts/torture --directory "$WHERE" --time 2 --seed file-systems'
+#: without handlers that raise, which tests/torture has: they are the same on all file systems
+FAULTS = "kill,stop,fork,clean,tamper,end,descriptors,threads,errors"
+TORTURE = f"""
+PYTHON="$1" scripts/torture --directory "$WHERE" --time 2 --seed file-systems --faults {FAULTS}
+"""
 
 #: Of each group of tools that lock in the same way one is enough.  And where a signal handler comes
 #: in does not depend on the file system.
