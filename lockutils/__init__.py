@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from os import environ as _environ
-from os import name as _os_name
 from sys import modules as _modules
 
 from lockutils.errors import (
@@ -18,20 +17,20 @@ from lockutils.front.group import LockGroup, lock_all
 from lockutils.front.handle import Lock
 from lockutils.front.lock import lock
 from lockutils.front.settings import get_lock_path, set_defaults
+from lockutils.front.status import status
 from lockutils.front.synchronized import synchronized
 from lockutils.local.held import held
 from lockutils.local.lock_by_key import LockByKey, Semaphores
+from lockutils.observe.status import Status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lockutils._version import __version__ as __version__
     from lockutils.cli.wrapper import main
-    from lockutils.front.status import status
     from lockutils.observe import debug as debug
     from lockutils.observe import events as events
     from lockutils.observe import opentelemetry as opentelemetry
     from lockutils.observe import prometheus as prometheus
-    from lockutils.observe.status import Status
     from lockutils.oslo import fixture as fixture
     from lockutils.oslo.global_conf import CONF as CONF
     from lockutils.oslo.interprocess import InterProcessLock, external_lock
@@ -82,7 +81,6 @@ _LATER = {
     "FairLocks": "oslo.reader_writer",
     "InterProcessLock": "oslo.interprocess",
     "ReaderWriterLock": "oslo.reader_writer",
-    "Status": "observe.status",
     "__version__": "_version",
     "external_lock": "oslo.interprocess",
     "internal_fair_lock": "oslo.reader_writer",
@@ -91,7 +89,6 @@ _LATER = {
     "main": "cli.wrapper",
     "remove_external_lock_file": "oslo.names",
     "remove_external_lock_file_with_prefix": "oslo.names",
-    "status": "front.status",
     "synchronized_with_prefix": "oslo.names",
 }
 _MODULES_LATER = ("debug", "events", "fixture", "opentelemetry", "prometheus")
@@ -131,12 +128,6 @@ if _environ.get("LOCKUTILS_WATCH_DEADLOCKS") == "1":
     from lockutils.observe.debug import watch_deadlocks as _watch_deadlocks
 
     _watch_deadlocks()
-
-# Now, and not by a thread that waits: the child of a fork would find the lock of an import that
-# goes on in another thread locked without end.
-if _os_name == "posix":
-    from lockutils.backends.file import status as _file_status  # noqa: F401
-from lockutils.front import status as _status  # noqa: E402, F401
 
 if "eventlet" in _modules or "gevent" in _modules:
     # now, since a native thread that waits among greenthreads must not import anything

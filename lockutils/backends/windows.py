@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from lockutils.backends.base import Grant
     from lockutils.backends.file.directory import Directory
+    from lockutils.errors import Holder
     from lockutils.parking.deadline import Deadline
 
 
@@ -61,3 +62,16 @@ class PortableRequest:
 
     def hand_to_children(self) -> None:
         raise RuntimeError("a lock file cannot be inherited on this platform")
+
+
+# Nothing tells of other processes here.
+
+
+def status_of(
+    directory: Directory, key: str, *, waiters: bool = True
+) -> tuple[list[Holder], list[Holder]]:
+    return [], []
+
+
+def is_held(directory: Directory, key: str) -> bool:
+    return False

@@ -12,6 +12,7 @@ from lockutils.front.base import Handle
 from lockutils.front.pending import PendingAcquire
 from lockutils.local.waiters import Waiter, snapshot, take_turn
 from lockutils.observe import log, subscribers
+from lockutils.observe.status import holders_of
 from lockutils.parking.base import run
 from lockutils.parking.callback import importing
 from lockutils.parking.deadline import LONG
@@ -266,15 +267,13 @@ class Lock(Handle):
 
                 failure.deadlock = deadlock_at_timeout(self, Waiter(), monotonic() - waited)
             except (ImportError, OSError):
-                pass  # no descriptor is left, as in _holder()
+                pass  # no descriptor is left, which an import needs, too
         return failure
 
     def _holder(self) -> Holder | None:
         try:
-            from lockutils.front.status import holders_of
-
             return next(iter(holders_of(self._queue, self._backend, self._key)), None)
-        except (ImportError, OSError):  # no descriptor is left, which an import needs, too
+        except OSError:  # no descriptor is left
             return None
 
 

@@ -163,15 +163,19 @@ class Waiter:
         """Whether both are of one and the same thread, greenthread or task."""
         return self.stops(other) and self.task is other.task
 
+    @property
+    def mode(self) -> str:
+        """How it holds the lock or asks for it: ``exclusive``, ``shared`` or ``slots``."""
+        return "shared" if self.shared else "slots" if self.slots > 1 else "exclusive"
+
     def as_holder(self) -> Holder:
         """Return who this is, with the names of its thread and of its task if it has one."""
         task = None if self.task is None else self.task()
         name = None
         if task is not None:
             name = task.get_name() if hasattr(task, "get_name") else getattr(task, "name", "?")
-        mode = "shared" if self.shared else "slots" if self.slots > 1 else "exclusive"
         since = getattr(self, "since", None)
-        return Holder(os.getpid(), thread=self.thread.name, task=name, since=since, mode=mode)
+        return Holder(os.getpid(), thread=self.thread.name, task=name, since=since, mode=self.mode)
 
     def waits_for_itself(self, other: Waiter, *, by_task: bool) -> bool:
         """Whether the holder ``other`` cannot go on while this one waits.

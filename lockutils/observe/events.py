@@ -210,9 +210,8 @@ def released(known: Event) -> None:
 def _event(kind: Kind, lock: Lock, waiter: Waiter, waited: float | None) -> Event:
     name, key = lock.name, lock._key
     prefix = key[: len(key) - len(name)].removesuffix("-") or None
-    mode = "shared" if waiter.shared else "slots" if waiter.slots > 1 else "exclusive"
     template = getattr(lock._do_log, "template", None)
-    return Event(kind, name, template, prefix, lock._backend is not None, mode, waited)
+    return Event(kind, name, template, prefix, lock._backend is not None, waiter.mode, waited)
 
 
 # --- who runs callbacks at the moment

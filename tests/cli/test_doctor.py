@@ -160,8 +160,10 @@ def test_where_there_is_no_posix(tmp_path):
     """Prints what it knows: played by taking away what other platforms lack."""
     program = """
 import os, sys, pathlib, json, select, signal, importlib.metadata, subprocess, tempfile, warnings
+import time
 for name in "fcntl", "resource", "pwd", "grp":
     sys.modules[name] = None
+del time.clock_gettime
 for name in "fork", "register_at_fork", "statvfs", "uname", "geteuid", "getegid", "umask":
     delattr(os, name)
 warnings.simplefilter("ignore")

@@ -6,7 +6,15 @@ import errno
 import os
 import stat
 
-from lockutils.backends import MARK, SHARES, FileRequest, SharedRequest, SlotRequest
+from lockutils.backends import (
+    MARK,
+    SHARES,
+    FileRequest,
+    SharedRequest,
+    SlotRequest,
+    is_held,
+    status_of,
+)
 from lockutils.backends.file import file_mode as modes
 from lockutils.backends.file.mounts import is_private
 from lockutils.backends.file.naming import file_name_of
@@ -87,18 +95,10 @@ class Directory:
 
         :param waiters: ``False`` to spare the search for them
         """
-        if os.name != "posix":
-            return [], []  # nothing tells of other processes there
-        from lockutils.backends.file.status import status_of
-
         return status_of(self, key, waiters=waiters)
 
     def is_held(self, key: str) -> bool:
         """Return whether anybody holds the lock at the moment, as far as can be told."""
-        if os.name != "posix":
-            return False
-        from lockutils.backends.file.status import is_held
-
         return is_held(self, key)
 
     def check(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-from time import clock_gettime, time
+import time
 
 from lockutils.errors import printable
 
@@ -231,7 +231,7 @@ def begin_of(pid: int | str) -> float | None:
         _, _, ticks = stat_of(pid)
     except OSError:
         return None
-    booted = time() - clock_gettime(_BOOT_TIME)
+    booted = time.time() - time.clock_gettime(_BOOT_TIME)
     return round(booted + ticks / os.sysconf("SC_CLK_TCK"), 2)  # not more exact than a tick
 
 
