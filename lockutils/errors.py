@@ -22,9 +22,9 @@ def printable(text: str) -> str:
 
 
 class Holder:
-    """Who holds a lock or waits for it, as far as that can be known.
+    """A holder of a lock, or a waiter for it, as far as it can be known.
 
-    Every attribute is ``None`` where it cannot be known.  Texts are as whoever gave them wrote
+    Every attribute is ``None`` where it cannot be known.  Texts are as their authors wrote
     them, with escapes for what cannot be printed in one line.
 
     :ivar pid: process id on this host, or on ``host``

@@ -83,7 +83,7 @@ def why(arguments: list[str]) -> int:
 
 
 class Reason:
-    """Who holds a lock at the moment, who waits for it, and the deadlock if there is one."""
+    """The holders and waiters of a lock at the moment, and the deadlock if there is one."""
 
     def __init__(self, directory: Directory, key: str) -> None:
         """Look.

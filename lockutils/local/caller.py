@@ -1,4 +1,4 @@
-"""Who is asking: which native thread, which greenthread in it, which task on it.
+"""The caller: its native thread, the greenthread in that, and the task on that.
 
 The libraries are looked up in ``sys.modules`` and never imported: a library that is not loaded
 has no waiters.  A weak reference identifies a greenlet or task.  A queue that kept one alive

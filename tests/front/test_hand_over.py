@@ -5,19 +5,12 @@ import signal
 
 import pytest
 from lock_peers import Background, until
+from ways import MODES
 
 import lockutils
 
 if not hasattr(os, "fork"):
     pytest.skip("no fork on this platform", allow_module_level=True)
-
-MODES = {
-    "exclusive": {},
-    "fair": {"fair": True},
-    "shared": {"shared": True},
-    "slots": {"slots": 2},
-    "reentrant": {"reentrant": True},
-}
 
 # Takes the lock and hands it to a child, and that to its child, as a daemon does.
 FORKS = """

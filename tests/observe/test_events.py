@@ -15,6 +15,7 @@ from collections import Counter
 import pytest
 from lock_peers import GREENTHREADS, WATCHDOG, Background, run_python, until
 from stepping import each_step
+from ways import MODES, by_hand, by_task, by_with
 
 import lockutils
 from lockutils import events, observe
@@ -65,24 +66,6 @@ def wait_while_held(wait, **options):
 # --- which events
 
 
-def by_with(lock):
-    with lock:
-        pass
-
-
-def by_hand(lock):
-    assert lock.acquire()
-    lock.release()
-
-
-def by_asyncio(lock):
-    async def take():
-        async with lock:
-            pass
-
-    asyncio.run(take())
-
-
 def by_async_hand(lock):
     async def take():
         assert await lock.async_acquire()
@@ -101,14 +84,7 @@ def by_trio(lock):
     trio.run(take)
 
 
-ways = pytest.mark.parametrize("take", [by_with, by_hand, by_asyncio, by_async_hand, by_trio])
-MODES = {
-    "exclusive": {},
-    "fair": {"fair": True},
-    "shared": {"shared": True},
-    "slots": {"slots": 2},
-    "reentrant": {"reentrant": True},
-}
+ways = pytest.mark.parametrize("take", [by_with, by_hand, by_task, by_async_hand, by_trio])
 modes = pytest.mark.parametrize("options", MODES.values(), ids=MODES)
 places = pytest.mark.parametrize("external", [False, True], ids=["internal", "external"])
 
@@ -141,7 +117,7 @@ def test_a_free_lock_is_acquired_and_released(take, options, external, told):
 
 
 @places
-@pytest.mark.parametrize("take", [by_with, by_asyncio, by_trio])
+@pytest.mark.parametrize("take", [by_with, by_task, by_trio])
 def test_who_waits_says_so_before_and_how_long_afterwards(take, external, told):
     wait_while_held(take, external=external)
     first, waiting, *rest = told

@@ -7,6 +7,7 @@ import re
 
 import pytest
 from lock_peers import run_python
+from ways import by_hand, by_task, by_with
 
 import lockutils
 
@@ -19,24 +20,6 @@ def debug_log(caplog):
 
 def messages(debug_log):
     return [line.getMessage() for line in debug_log.records]
-
-
-def by_with(lock):
-    with lock:
-        pass
-
-
-def by_hand(lock):
-    assert lock.acquire()
-    lock.release()
-
-
-def by_task(lock):
-    async def take():
-        async with lock:
-            pass
-
-    asyncio.run(take())
 
 
 ways = pytest.mark.parametrize("take", [by_with, by_hand, by_task])

@@ -35,9 +35,8 @@ if TYPE_CHECKING:
     from lockutils.backends.file.directory import Directory
     from lockutils.parking.deadline import Deadline
 
-#: Seconds after which the third in line tries whether the file is free, although two are before
-#: it: they may be stopped.  A waiter behind it does so after this times the square of the distance,
-#: since more may be stopped: all of them together try less than twice in this time.
+#: Seconds after which the third in line tries the file: the two before it may be stopped.  A waiter
+#: behind it does so after this times the square of the distance: all try less than twice in it.
 _LOOK = 1.0
 #: how long the first in line may leave the free lock, before the second passes it
 _PATIENCE = 0.1

@@ -1,4 +1,4 @@
-"""Which processes have the locks on a file, and which wait for them.
+"""The processes that have the locks on a file, and those that wait for them.
 
 A process has a lock if ``fdinfo`` of one of its descriptors says so.  That cannot be seen of
 another user's process.  Then the table alone will do for a record lock of the process itself
@@ -25,7 +25,7 @@ EXCLUSIVE, SHARED, SLOTS = "exclusive", "shared", "slots"
 
 
 class Users:
-    """Who uses a lock file, put together from the table and the processes.
+    """The holders and waiters of a lock file, put together from the table and the processes.
 
     :param file: its device and inode
     :param lines: of the table, of this file alone
