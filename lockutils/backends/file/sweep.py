@@ -148,16 +148,20 @@ def remove_if_free(directory: int, parent: os.stat_result, name: str) -> bool:
         return False
     finally:
         try:
-            # The flock goes first: without the record lock it would look like another tool's.
-            if cell and lock_kinds.of_file(cell[0]).flock:
-                syscalls.flock_unlock(cell[0])
-        except OSError:
-            pass  # it goes when the file is closed
-        try:
-            syscalls.release(cell)
+            _release(cell)
         except BaseException:
-            syscalls.release(cell)  # a signal handler may have raised before it was done
+            _release(cell)  # a signal handler may have raised before it was done
             raise
+
+
+def _release(cell: list[int]) -> None:
+    """Unlock and close.  First the flock: without the record lock it looks like another tool's."""
+    try:
+        if cell:
+            syscalls.flock_unlock(cell[0])
+    except OSError:
+        pass  # there are no such locks here
+    syscalls.release(cell)
 
 
 def _check_sticky(parent: os.stat_result, status: os.stat_result) -> None:
